@@ -1,0 +1,74 @@
+// What the reader's API of the collector answers. Times are ISO 8601 in UTC; units are in the names; unknown is null.
+import * as z from 'zod/mini';
+import { Amount, BootId, Count, WorkerName } from './fields.ts';
+import { GpuSample, MINER_STATES } from './records.ts';
+
+/** `offline`: no report for longer than the collector's limit. `stuck`: hello at a failed stage and no report since. */
+export const WORKER_STATES = [...MINER_STATES, 'stuck', 'offline'] as const;
+
+export const WorkerRow = z.object({
+  id: WorkerName,
+  state: z.enum(WORKER_STATES),
+  last_seen_at: z.nullable(z.string()),
+  boot: z.nullable(BootId),
+  miner: z.nullable(z.string()),
+  algo: z.nullable(z.string()),
+  pool: z.nullable(z.string()),
+  claimed_hs: z.nullable(Amount),
+  delivered_hs: z.nullable(Amount),
+  delivered_low_hs: z.nullable(Amount),
+  delivered_high_hs: z.nullable(Amount),
+  /** Shares of this boot, by the relay. */
+  accepted: Count,
+  rejected: Count,
+  unanswered: Count,
+  power_w: z.nullable(Amount),
+  gpus: z.array(GpuSample),
+  /** The newest lifecycle event or hello, for the fleet's one-look page. */
+  last_event: z.nullable(
+    z.object({ at: z.string(), event: z.string(), level: z.enum(['info', 'warn', 'error']), detail: z.string() }),
+  ),
+});
+export type WorkerRow = z.infer<typeof WorkerRow>;
+
+export const WorkersAnswer = z.object({ workers: z.array(WorkerRow) });
+export type WorkersAnswer = z.infer<typeof WorkersAnswer>;
+
+/** One stored lifecycle event. */
+export const EventRow = z.object({
+  worker: WorkerName,
+  boot: z.nullable(BootId),
+  at: z.string(),
+  event: z.string(),
+  level: z.enum(['info', 'warn', 'error']),
+  detail: z.string(),
+  exit_code: z.nullable(z.int()),
+  signal: z.nullable(z.string()),
+  log: z.array(z.string()),
+});
+export type EventRow = z.infer<typeof EventRow>;
+export const EventsAnswer = z.object({ events: z.array(EventRow) });
+export type EventsAnswer = z.infer<typeof EventsAnswer>;
+
+/** `GET /api/v1/workers/{id}`: the row, the host's facts, the newest log lines (oldest first) and events (newest first). */
+export const WorkerDetail = z.object({
+  worker: WorkerRow,
+  host: z.nullable(z.record(z.string(), z.unknown())),
+  log: z.array(z.object({ at: z.string(), source: z.enum(['head', 'worker', 'miner']), line: z.string() })),
+  events: z.array(EventRow),
+});
+export type WorkerDetail = z.infer<typeof WorkerDetail>;
+
+/** `GET /api/v1/workers/{id}/series?since_s=3600`: columns of equal length, ready for a plot; `t` in unix seconds. */
+export const SeriesAnswer = z.object({
+  t: z.array(z.number()),
+  claimed_hs: z.array(z.nullable(z.number())),
+  delivered_hs: z.array(z.nullable(z.number())),
+  delivered_low_hs: z.array(z.nullable(z.number())),
+  delivered_high_hs: z.array(z.nullable(z.number())),
+  accepted: z.array(z.nullable(z.number())),
+  rejected: z.array(z.nullable(z.number())),
+  power_w: z.array(z.nullable(z.number())),
+  temperature_c: z.array(z.nullable(z.number())),
+});
+export type SeriesAnswer = z.infer<typeof SeriesAnswer>;

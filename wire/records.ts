@@ -1,0 +1,291 @@
+// What a worker reports. Every record has a kind and the moment it speaks of (`at_ms`, the worker's clock).
+// Units are in the field names; unknown is null, never 0. Zod objects drop fields they do not know, so a newer worker
+// may add fields without breaking an older collector.
+import * as z from 'zod/mini';
+import { Amount, Count, Detail, EndpointUrl, LogLines, Name, Sha256, UnixMs } from './fields.ts';
+import { Failure, Operation } from './failure.ts';
+import { GPUS_MAX, NAME_MAX_CHARS } from './limits.ts';
+import { Verdict } from './verdict.ts';
+
+/** One GPU as the driver describes it; constant while the container lives. */
+export const HostGpu = z.object({
+  index: Count,
+  uuid: z.nullable(Name),
+  /** PCI bus id, `00000000:01:00.0`. */
+  pci_bus: z.nullable(Name),
+  model: z.nullable(Name),
+  memory_bytes: z.nullable(Count),
+  power_limit_w: z.nullable(Amount),
+  power_limit_max_w: z.nullable(Amount),
+  pcie_gen_max: z.nullable(Count),
+  pcie_width_max: z.nullable(Count),
+});
+export type HostGpu = z.infer<typeof HostGpu>;
+
+/** Facts about the machine and the order: once per boot. */
+export const HostRecord = z.object({
+  kind: z.literal('host'),
+  at_ms: UnixMs,
+  /** spotrig's own version, and the SHA-256 of the payload that runs. */
+  release: Name,
+  payload_sha256: z.nullable(Sha256),
+  os: z.nullable(Name),
+  kernel: z.nullable(Name),
+  arch: z.nullable(Name),
+  cpu_model: z.nullable(Name),
+  cpu_cores: z.nullable(Count),
+  memory_bytes: z.nullable(Count),
+  disk_free_bytes: z.nullable(Count),
+  driver_version: z.nullable(Name),
+  cuda_version: z.nullable(Name),
+  /** null = no nvidia-smi here; [] = it ran and saw none. */
+  gpus: z.nullable(z.array(HostGpu).check(z.maxLength(GPUS_MAX))),
+  /** The market's server id, what the renter expects there (`4xRTX 3070`), and its country, where the order said so. */
+  server: z.nullable(Name),
+  expect: z.nullable(Name),
+  country: z.nullable(Name),
+});
+export type HostRecord = z.infer<typeof HostRecord>;
+
+/** What the miner's process is doing, as the worker's supervisor sees it. */
+export const MINER_STATES = ['preparing', 'starting', 'dag', 'hashing', 'stalled', 'backing_off', 'stopped'] as const;
+export const MinerState = z.enum(MINER_STATES);
+export type MinerState = z.infer<typeof MinerState>;
+
+/** Hashrate: what the miner claims (its API), and what accepted shares prove (the relay's meter). */
+export const HashrateRecord = z.object({
+  kind: z.literal('hashrate'),
+  at_ms: UnixMs,
+  state: MinerState,
+  miner: Name,
+  miner_version: z.nullable(Name),
+  algo: z.nullable(Name),
+  /** The endpoint that the relay talks to: scheme, host and port, never a login. */
+  pool: z.nullable(EndpointUrl),
+  miner_uptime_s: z.nullable(Amount),
+  claimed_hs: z.nullable(Amount),
+  claimed_gpus: z
+    .array(z.object({ index: Count, pci_bus: z.nullable(Name), hashrate_hs: z.nullable(Amount) }))
+    .check(z.maxLength(GPUS_MAX)),
+  /** The miner's own share counters since its start; the relay's are in the shares record. */
+  claimed_accepted: z.nullable(Count),
+  claimed_rejected: z.nullable(Count),
+  /** By accepted shares over the window, with a 99.9 % interval (stratum/interval.ts); null while nothing can be said. */
+  delivered_hs: z.nullable(Amount),
+  delivered_low_hs: z.nullable(Amount),
+  delivered_high_hs: z.nullable(Amount),
+  delivered_window_ms: z.nullable(Amount),
+});
+export type HashrateRecord = z.infer<typeof HashrateRecord>;
+
+/** Dialects that the share meter reads. `unknown`: lines pass, nothing is counted as work. */
+export const Dialect = z.enum(['bitcoin', 'cryptonote', 'unknown']);
+export type Dialect = z.infer<typeof Dialect>;
+
+/**
+ * Shares between two reports, from the relay. Counts are of the window; the sums let a reader add windows and draw an
+ * interval over any span: work = Σ expected hashes of the accepted shares (2^256 / target each), work_sq = Σ of their squares.
+ */
+export const SharesRecord = z.object({
+  kind: z.literal('shares'),
+  /** End of the window. */
+  at_ms: UnixMs,
+  window_ms: Amount,
+  /** Of which a miner was logged in at the pool through the relay. */
+  connected_ms: Amount,
+  pool: z.nullable(EndpointUrl),
+  dialect: Dialect,
+  accepted: Count,
+  rejected: Count,
+  /** Rejected because the job was gone (error 21, or words like "stale"); not part of `rejected`. */
+  stale: Count,
+  /** Submits whose answer never came: the connection ended first, or 60 s passed. Neither lost nor accepted. */
+  unanswered: Count,
+  /** Accepted shares whose target the meter did not know: they prove no work. Part of `accepted`. */
+  unmeasured: Count,
+  work_hashes: Amount,
+  work_sq_hashes2: Amount,
+  work_max_hashes: Amount,
+  /** Expected hashes per share at the end of the window; null before the first target. */
+  share_work_hashes: z.nullable(Amount),
+  /** Median time from a submit to the pool's answer in this window. */
+  pool_rtt_ms: z.nullable(Amount),
+  /** Since the boot began, for a reader that missed windows. */
+  accepted_total: Count,
+  rejected_total: Count,
+  stale_total: Count,
+  unanswered_total: Count,
+});
+export type SharesRecord = z.infer<typeof SharesRecord>;
+
+/** Why a GPU runs slower than it could (names of nvidia-smi's clocks_event_reasons, without the prefix). */
+export const THROTTLE_REASONS = [
+  'gpu_idle',
+  'applications_clocks_setting',
+  'sw_power_cap',
+  'hw_slowdown',
+  'hw_thermal_slowdown',
+  'hw_power_brake_slowdown',
+  'sw_thermal_slowdown',
+  'sync_boost',
+] as const;
+
+export const GpuSample = z.object({
+  index: Count,
+  uuid: z.nullable(Name),
+  pci_bus: z.nullable(Name),
+  model: z.nullable(Name),
+  power_w: z.nullable(Amount),
+  power_limit_w: z.nullable(Amount),
+  temperature_c: z.nullable(z.number()),
+  memory_temperature_c: z.nullable(z.number()),
+  fan_pct: z.nullable(Amount),
+  core_mhz: z.nullable(Amount),
+  memory_mhz: z.nullable(Amount),
+  utilization_pct: z.nullable(Amount),
+  memory_used_bytes: z.nullable(Count),
+  /** null = not told; [] = none. */
+  throttle: z.nullable(z.array(z.enum(THROTTLE_REASONS)).check(z.maxLength(THROTTLE_REASONS.length))),
+  pcie_gen: z.nullable(Count),
+  pcie_width: z.nullable(Count),
+  pcie_width_max: z.nullable(Count),
+});
+export type GpuSample = z.infer<typeof GpuSample>;
+
+/** GPUs at one moment. */
+export const GpuRecord = z.object({
+  kind: z.literal('gpu'),
+  at_ms: UnixMs,
+  gpus: z.array(GpuSample).check(z.maxLength(GPUS_MAX)),
+});
+export type GpuRecord = z.infer<typeof GpuRecord>;
+
+const Address = z.string().check(z.maxLength(64));
+const Step = { failure: z.nullable(Failure), ms: z.nullable(Amount) };
+const DnsAnswer = z.object({
+  resolver: Name,
+  transport: z.enum(['system', 'udp', 'tcp', 'doh']),
+  family: z.enum(['A', 'AAAA']),
+  addresses: z.array(Address).check(z.maxLength(16)),
+  /** Second answers to the same query that came later and differ: injection. */
+  late: z.array(Address).check(z.maxLength(16)),
+  ...Step,
+});
+
+/** One endpoint, measured step by step. A failed step is a good sample. */
+export const ReachabilityRecord = z.object({
+  kind: z.literal('reachability'),
+  at_ms: UnixMs,
+  target: z.object({
+    role: z.enum(['pool', 'collector', 'frps', 'baseline']),
+    host: z.string().check(z.maxLength(253)),
+    port: z.int().check(z.minimum(1), z.maximum(65535)),
+    tls: z.boolean(),
+    dialect: z.nullable(Dialect),
+  }),
+  /** The deepest step that failed, and its failure; both null when all went well. */
+  operation: z.nullable(Operation),
+  failure: z.nullable(Failure),
+  dns: z.array(DnsAnswer).check(z.maxLength(16)),
+  addresses: z
+    .array(
+      z.object({
+        address: Address,
+        tcp: z.nullable(z.object(Step)),
+        tls: z.nullable(
+          z.object({ ...Step, protocol: z.nullable(Name), alert: z.nullable(Count), spki_sha256: z.nullable(Name) }),
+        ),
+        stratum: z.nullable(
+          z.object({
+            ...Step,
+            step: z.nullable(Name),
+            rx_raw_bytes: z.nullable(Count),
+            tx_unacked_bytes: z.nullable(Count),
+            retransmits: z.nullable(Count),
+            first_bytes: z.nullable(z.string().check(z.maxLength(64))),
+          }),
+        ),
+      }),
+    )
+    .check(z.maxLength(16)),
+  /** Repeated with one thing changed, only after a failure. */
+  variants: z
+    .array(
+      z.object({
+        variant: z.enum(['no_sni', 'innocent_sni', 'split_hello', 'tls12', 'tls13', 'alt_port', 'alt_region', 'at_collector']),
+        operation: z.nullable(Operation),
+        ...Step,
+      }),
+    )
+    .check(z.maxLength(16)),
+  stall: z.nullable(z.object({ raw_bytes: Count, packets: z.nullable(Count), messages: Count, age_ms: Amount })),
+  bulk: z.nullable(
+    z.object({ direction: z.enum(['push', 'pull']), bytes: Count, ms: Amount, failure: z.nullable(Failure) }),
+  ),
+  attempts: Count,
+  egress: z.nullable(z.object({ address: z.nullable(Address), asn: z.nullable(Count), country: z.nullable(Name) })),
+  clock_skew_ms: z.nullable(z.number()),
+  verdict: z.nullable(Verdict),
+});
+export type ReachabilityRecord = z.infer<typeof ReachabilityRecord>;
+
+/** Events a worker sends. A collector takes names it does not know, so that a newer worker is not refused. */
+export const LIFECYCLE_EVENTS = [
+  'worker_started',
+  'worker_stopping',
+  'artifact_ready',
+  'artifact_failed',
+  'mirror_dropped',
+  'miner_started',
+  'miner_adopted',
+  'miner_exited',
+  'miner_restarting',
+  'miner_stopped',
+  'miner_api_bad_answer',
+  'pool_connected',
+  'pool_disconnected',
+  'pool_unreachable',
+  'gpu_tool_absent',
+  'gpu_tool_failed',
+  'spool_dropped',
+  'spool_damaged',
+  'collector_refused',
+  'disk_low',
+  'internal_error',
+] as const;
+export type LifecycleEvent = (typeof LIFECYCLE_EVENTS)[number];
+
+/** Something happened. Where something died, the last log lines are the evidence. */
+export const LifecycleRecord = z.object({
+  kind: z.literal('lifecycle'),
+  at_ms: UnixMs,
+  event: z.string().check(z.regex(/^[a-z][a-z0-9_]*$/), z.maxLength(NAME_MAX_CHARS)),
+  level: z.enum(['info', 'warn', 'error']),
+  detail: Detail,
+  exit_code: z.nullable(z.int()),
+  signal: z.nullable(Name),
+  log: LogLines,
+});
+export type LifecycleRecord = z.infer<typeof LifecycleRecord>;
+
+/** New lines of a log since the last report. A renter cannot read a container's output: this is how he does. */
+export const LogRecord = z.object({
+  kind: z.literal('log'),
+  at_ms: UnixMs,
+  source: z.enum(['head', 'worker', 'miner']),
+  lines: LogLines,
+  /** Lines left out between the last record and this one, because there were too many. */
+  skipped: Count,
+});
+export type LogRecord = z.infer<typeof LogRecord>;
+
+export const WireRecord = z.discriminatedUnion('kind', [
+  HostRecord,
+  HashrateRecord,
+  SharesRecord,
+  GpuRecord,
+  ReachabilityRecord,
+  LifecycleRecord,
+  LogRecord,
+]);
+export type WireRecord = z.infer<typeof WireRecord>;
