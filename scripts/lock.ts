@@ -25,7 +25,6 @@ const platformWords: Record<string, { os?: string; cpu?: string }> = {
   riscv64: { cpu: 'riscv64' }, s390x: { cpu: 's390x' }, x64: { cpu: 'x64' },
 }; // prettier-ignore
 
-
 rmSync('package-lock.json', { force: true });
 await $({ stdio: 'inherit' })`npm install --package-lock-only --ignore-scripts`;
 

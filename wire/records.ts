@@ -212,7 +212,16 @@ export const ReachabilityRecord = z.object({
   variants: z
     .array(
       z.object({
-        variant: z.enum(['no_sni', 'innocent_sni', 'split_hello', 'tls12', 'tls13', 'alt_port', 'alt_region', 'at_collector']),
+        variant: z.enum([
+          'no_sni',
+          'innocent_sni',
+          'split_hello',
+          'tls12',
+          'tls13',
+          'alt_port',
+          'alt_region',
+          'at_collector',
+        ]),
         operation: z.nullable(Operation),
         ...Step,
       }),

@@ -1,0 +1,175 @@
+// The one door to child processes. A child is started by argv (never a shell string), in a process group of its own, so that
+// a miner's own watchdog and helpers get every signal too.
+import { spawn, type StdioOptions } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import type { Clock } from './clock.ts';
+import { isErrno } from './errors.ts';
+
+export interface ExitInfo {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Set when the program could not be started. */
+  error: Error | null;
+}
+
+export interface Child {
+  /** 0 when the program could not be started; `exited` then says why. */
+  readonly pid: number;
+  readonly stdout: Readable | null;
+  readonly exited: Promise<ExitInfo>;
+  /** Sends a signal to the whole group; a group that is gone is no error. */
+  kill(signal: NodeJS.Signals): void;
+}
+
+export interface SpawnOptions {
+  argv: readonly string[];
+  /** The whole environment: nothing is inherited unless the caller puts it here. */
+  env: Record<string, string>;
+  cwd?: string;
+  /** A number is an open file descriptor, which the child gets a copy of. */
+  stdout: 'ignore' | 'pipe' | number;
+  /** `stdout` = the same place as standard output. */
+  stderr: 'ignore' | 'stdout' | number;
+}
+
+/** Starts a program in its own process group (and session). It outlives this process unless it is killed. */
+export function spawnGroup(o: SpawnOptions): Child {
+  const [file, ...args] = o.argv;
+  if (file === undefined) throw new TypeError('argv is empty');
+  const stderr = o.stderr === 'stdout' ? (o.stdout === 'pipe' ? 'pipe' : o.stdout) : o.stderr;
+  const stdio: StdioOptions = ['ignore', o.stdout, stderr];
+  const child = spawn(file, args, { env: o.env, cwd: o.cwd, stdio, detached: true, shell: false });
+  const exited = new Promise<ExitInfo>((resolve) => {
+    child.once('error', (error) => resolve({ code: null, signal: null, error }));
+    child.once('exit', (code, signal) => resolve({ code, signal, error: null }));
+  });
+  child.unref(); // a miner must not keep Node alive: the supervisor does that while it wants to
+  const pid = child.pid ?? 0;
+  return {
+    pid,
+    stdout: child.stdout,
+    exited,
+    kill: (signal) => {
+      if (pid > 0) signalGroup(pid, signal);
+    },
+  };
+}
+
+/** Sends a signal to the process group; false when nobody is there. */
+export function signalGroup(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    process.kill(-pid, signal);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return false;
+    throw error;
+  }
+}
+
+export interface RunResult extends ExitInfo {
+  stdout: string;
+  stderr: string;
+  timedOut: boolean;
+}
+
+/** Runs a short program to its end. Never throws: a missing program is `error`, a hang is `timedOut` (the group is killed). */
+export async function runForOutput(o: {
+  argv: readonly string[];
+  env: Record<string, string>;
+  timeoutMs: number;
+  maxBytes: number;
+}): Promise<RunResult> {
+  const [file, ...args] = o.argv;
+  if (file === undefined) throw new TypeError('argv is empty');
+  const child = spawn(file, args, { env: o.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true, shell: false });
+  const texts = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8');
+    child[name].on('data', (chunk: string) => {
+      if (texts[name].length < o.maxBytes) texts[name] = (texts[name] + chunk).slice(0, o.maxBytes);
+    });
+  }
+  let timedOut = false;
+  const timer = setTimeout(() => {
+    timedOut = true;
+    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+    // A grandchild that left the group may hold the pipes open: do not wait for it.
+    child.stdout.destroy();
+    child.stderr.destroy();
+  }, o.timeoutMs);
+  const exit = await new Promise<ExitInfo>((resolve) => {
+    child.once('error', (error) => resolve({ code: null, signal: null, error }));
+    child.once('close', (code, signal) => resolve({ code, signal, error: null }));
+  });
+  clearTimeout(timer);
+  return { ...exit, ...texts, timedOut };
+}
+
+/** Names one process for as long as the machine is up: pids are used again, (pid, start time, kernel boot) are not. */
+export interface ProcessId {
+  pid: number;
+  /** Field 22 of /proc/<pid>/stat: clock ticks from the kernel's boot to the process's start. */
+  start_ticks: number;
+  kernel_boot: string;
+}
+
+/** State letter and start time of a process from /proc/<pid>/stat (proc_pid_stat(5)); null when there is none. */
+async function procStat(pid: number): Promise<{ state: string; startTicks: number } | null> {
+  let text: string;
+  try {
+    text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH')) return null;
+    throw error;
+  }
+  // The second field is the program's name in parentheses, and may itself hold blanks and parentheses.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { state: fields[0] ?? '', startTicks: Number(fields[19]) };
+}
+
+async function kernelBoot(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim();
+}
+
+/** The identity of a running process, or null when there is none with this pid (a zombie counts as none). */
+export async function identify(pid: number): Promise<ProcessId | null> {
+  const stat = await procStat(pid);
+  if (stat === null || stat.state === 'Z' || stat.state === 'X') return null;
+  return { pid, start_ticks: stat.startTicks, kernel_boot: await kernelBoot() };
+}
+
+/** Whether that very process still runs. */
+export async function isAlive(id: ProcessId): Promise<boolean> {
+  const now = await identify(id.pid);
+  return now !== null && now.start_ticks === id.start_ticks && now.kernel_boot === id.kernel_boot;
+}
+
+export interface LadderStep {
+  signal: NodeJS.Signals;
+  /** How long to wait for the end before the next step. */
+  waitMs: number;
+}
+
+/** How often the ladder looks whether the process has gone. */
+const LADDER_POLL_MS = 100;
+
+/**
+ * Stops a process group: each signal in turn until its leader is gone. `unkillable`: it outlived the last step (a GPU that hangs
+ * in the kernel leaves a process in state D, which no signal ends).
+ */
+export async function killLadder(o: {
+  id: ProcessId;
+  steps: readonly LadderStep[];
+  clock: Clock;
+}): Promise<'gone' | 'unkillable'> {
+  for (const step of o.steps) {
+    if (!(await isAlive(o.id))) break;
+    signalGroup(o.id.pid, step.signal);
+    const deadline = o.clock.monoMs() + step.waitMs;
+    while (o.clock.monoMs() < deadline && (await isAlive(o.id))) await o.clock.sleep(LADDER_POLL_MS);
+  }
+  if (await isAlive(o.id)) return 'unkillable';
+  signalGroup(o.id.pid, 'SIGKILL'); // helpers that outlived their leader
+  return 'gone';
+}
