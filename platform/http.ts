@@ -61,7 +61,8 @@ export function httpRequest(r: HttpRequest): Promise<HttpAnswer> {
       response.on('data', (chunk: Buffer) => {
         size += chunk.length;
         if (size > r.maxBytes) {
-          request.destroy(new SpotrigError('http_too_large', `answer has more than ${r.maxBytes} bytes`));
+          fail(new SpotrigError('http_too_large', `answer has more than ${r.maxBytes} bytes`));
+          request.destroy();
         } else chunks.push(chunk);
       });
       response.once('error', fail);

@@ -1,7 +1,7 @@
 // The one door to child processes. A child is started by argv (never a shell string), in a process group of its own, so that
 // a miner's own watchdog and helpers get every signal too.
 import { spawn, type StdioOptions } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { isErrno } from './errors.ts';
@@ -115,17 +115,12 @@ export interface ProcessId {
 }
 
 /** State letter and start time of a process from /proc/<pid>/stat (proc_pid_stat(5)); null when there is none. */
-async function procStat(pid: number): Promise<{ state: string; startTicks: number } | null> {
-  let text: string;
-  try {
-    text = await readFile(`/proc/${pid}/stat`, 'utf8');
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH')) return null;
-    throw error;
-  }
+async function procStat(pid: number): Promise<{ state: string; group: number; startTicks: number } | null> {
+  const text = await readProc(`/proc/${pid}/stat`);
+  if (text === null) return null;
   // The second field is the program's name in parentheses, and may itself hold blanks and parentheses.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { state: fields[0] ?? '', startTicks: Number(fields[19]) };
+  return { state: fields[0] ?? '', group: Number(fields[2]), startTicks: Number(fields[19]) };
 }
 
 async function kernelBoot(): Promise<string> {
@@ -172,4 +167,54 @@ export async function killLadder(o: {
   if (await isAlive(o.id)) return 'unkillable';
   signalGroup(o.id.pid, 'SIGKILL'); // helpers that outlived their leader
   return 'gone';
+}
+
+/** A running process that carries a marker variable in its environment, and leads its group. */
+export interface MarkedProcess {
+  id: ProcessId;
+  value: string;
+  startedAtMs: number;
+}
+
+/**
+ * Finds group leaders that were started with the variable `name` in their environment, by reading /proc. So a child can be found
+ * again although the process that started it died before it could write down the child's pid. Processes of other users are not
+ * readable and not ours.
+ */
+export async function findMarked(name: string): Promise<MarkedProcess[]> {
+  const found: MarkedProcess[] = [];
+  const bootedAtMs = await kernelBootedAtMs();
+  for (const entry of await readdir('/proc')) {
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === process.pid) continue;
+    const environ = await readProc(`/proc/${pid}/environ`);
+    const variable = environ?.split('\0').find((v) => v.startsWith(`${name}=`));
+    if (variable === undefined) continue;
+    const stat = await procStat(pid);
+    const id = await identify(pid);
+    if (stat === null || id === null || stat.group !== pid) continue;
+    found.push({
+      id,
+      value: variable.slice(name.length + 1),
+      startedAtMs: bootedAtMs + (id.start_ticks * 1000) / CLOCK_TICKS_PER_S,
+    });
+  }
+  return found;
+}
+
+/** USER_HZ: 100 on every Linux architecture that miners run on (time(7)). */
+const CLOCK_TICKS_PER_S = 100;
+
+async function kernelBootedAtMs(): Promise<number> {
+  const btime = /^btime (\d+)$/m.exec(await readFile('/proc/stat', 'utf8'))?.[1];
+  return Number(btime ?? 0) * 1000;
+}
+
+async function readProc(path: string): Promise<string | null> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return null;
+    throw error;
+  }
 }

@@ -1,0 +1,10 @@
+#!/usr/bin/env node
+// `npx spotrig` puts the pinned Node of node_modules/.bin first, which runs TypeScript as it is.
+const major = Number(process.versions.node.split('.')[0]);
+if (major < 24) {
+  console.error(`spotrig needs Node 24 and this is ${process.version}: run it as \`npx spotrig\` after \`npm ci\`.`);
+  process.exitCode = 69;
+} else {
+  const { main } = await import('../scripts/cli.ts');
+  process.exitCode = await main(process.argv.slice(2));
+}

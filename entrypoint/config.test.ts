@@ -1,0 +1,101 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { forgetSecrets, scrub } from '../platform/secrets.ts';
+import { readConfig, type Environment } from './config.ts';
+
+const token = `sr1.k1.rig-7.1800000000.${'A'.repeat(43)}`;
+const good: Environment = {
+  SPOTRIG_BOOT: 'a'.repeat(32),
+  SPOTRIG_COLLECTOR: 'https://c.example.org/, http://10.0.0.1:8480',
+  SPOTRIG_TOKEN: token,
+  SPOTRIG_ALGO: 'kawpow',
+  SPOTRIG_POOLS: 'stratum+tcp://ru.example.org:5030#RU,KZ stratum+tcp://me:hunter22@b.example.org:5031',
+  SPOTRIG_WALLET: 'RWallet123456789',
+};
+
+function complaintsOf(env: Environment): string[] {
+  const result = readConfig(env);
+  return 'refusal' in result ? result.refusal.complaints : [];
+}
+
+afterEach(forgetSecrets);
+
+describe('readConfig', () => {
+  it('reads a whole order, with the worker’s name from the token', () => {
+    const result = readConfig({ ...good, DELEGATED_ENTRYPOINT: 'https://m.example.org/v1/entrypoint.sh?a=b#c' });
+    if (!('config' in result)) throw new Error(result.refusal.complaints.join('\n'));
+    expect(result.config).toMatchObject({
+      worker: 'rig-7',
+      poolWorker: 'rig-7',
+      collectors: ['https://c.example.org', 'http://10.0.0.1:8480'],
+      miner: { name: 't-rex', version: null, path: null },
+      relay: true,
+      home: '/var/lib/spotrig',
+      scriptMirror: 'https://m.example.org/v1',
+    });
+    expect(result.config.pools.map((p) => p.host)).toEqual(['ru.example.org', 'b.example.org']);
+  });
+
+  it('lists every complaint at once, each with its variable', () => {
+    const bad: Environment = {
+      SPOTRIG_BOOT: 'a'.repeat(32),
+      SPOTRIG_COLLECTOR: 'ftp://x',
+      SPOTRIG_COLLECTOR_PIN: 'short',
+      SPOTRIG_TOKEN: 'sr1.nonsense',
+      WORKER_NAME: 'has blank',
+      SPOTRIG_MINER: 'T Rex',
+      SPOTRIG_MINER_ARGS: '{"a":1}',
+      SPOTRIG_ALGO: 'kaw pow',
+      SPOTRIG_POOLS: 'nowhere',
+      SPOTRIG_WALLET: 'two words',
+      SPOTRIG_PASSWORD: 'two words',
+      SPOTRIG_COUNTRY: 'Russia',
+      SPOTRIG_SERVER: 'abc',
+      SPOTRIG_EXPECT: 'many',
+      SPOTRIG_RELAY: 'yes',
+      SPOTRIG_MIRRORS: 'mirror',
+      SPOTRIG_HOME: 'relative',
+      SPOTRIG_LOG: 'loud',
+      SPOTRIG_POOL: 'typo',
+    };
+    const complaints = complaintsOf(bad);
+    for (const name of Object.keys(bad).filter((n) => n !== 'SPOTRIG_BOOT')) {
+      expect(
+        complaints.filter((c) => c.startsWith(`${name} `)),
+        name,
+      ).toHaveLength(1);
+    }
+    expect(complaints).toHaveLength(Object.keys(bad).length - 1);
+    expect(complaints.find((c) => c.startsWith('SPOTRIG_POOL '))).toContain('did you mean SPOTRIG_POOLS?');
+  });
+
+  it('names what is missing', () => {
+    expect(complaintsOf({}).map((c) => c.split(' ')[0])).toEqual([
+      'SPOTRIG_COLLECTOR',
+      'SPOTRIG_TOKEN',
+      'SPOTRIG_ALGO',
+      'SPOTRIG_POOLS',
+      'SPOTRIG_BOOT',
+    ]);
+    expect(complaintsOf({ ...good, SPOTRIG_WALLET: '' })[0]).toContain('SPOTRIG_WALLET is not set');
+  });
+
+  it('refuses what cannot work together', () => {
+    expect(complaintsOf({ ...good, SPOTRIG_COLLECTOR_PIN: Buffer.alloc(32).toString('base64') })).toHaveLength(1);
+    const own = { ...good, SPOTRIG_POOLS: 'stratum+tcp://me:pw1234@h:1', SPOTRIG_WALLET: '' };
+    expect(complaintsOf(own)).toEqual([]);
+    expect(complaintsOf({ ...own, SPOTRIG_RELAY: 'off' })).toHaveLength(1);
+  });
+
+  it('never shows a secret in a complaint, and registers each one', () => {
+    const complaints = complaintsOf({ ...good, SPOTRIG_TOKEN: 'sr1.my-secret-token', SPOTRIG_PASSWORD: 'pass word77' });
+    expect(complaints).toHaveLength(2);
+    expect(complaints.join(' ')).not.toMatch(/my-secret|word77/);
+    readConfig(good);
+    expect(scrub(`${token} hunter22 me:hunter22 pass word77`)).not.toMatch(/sr1|hunter22|word77/);
+  });
+
+  it('takes KZ for RU', () => {
+    const result = readConfig({ ...good, SPOTRIG_COUNTRY: 'kz' });
+    expect('config' in result && result.config.country).toBe('RU');
+  });
+});

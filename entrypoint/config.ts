@@ -1,0 +1,124 @@
+// The one reader of the environment: all of it at once, all complaints at once. The result is frozen.
+import { registerSecret } from '../platform/secrets.ts';
+import { parseToken } from '../wire/token.ts';
+import { Complaint, ENV_VALUE_MAX_CHARS, HEAD_VARIABLES, SETTINGS, type Setting } from './settings.ts';
+
+type SettingValues = { [K in keyof typeof SETTINGS]: (typeof SETTINGS)[K] extends Setting<infer T> ? T : never };
+
+/** Everything the worker was told. `worker` is its name on the wire, from the token. */
+export interface Config extends Readonly<SettingValues> {
+  readonly worker: string;
+  readonly poolWorker: string;
+  /** Folder of the script's own address, as a mirror; null where there is none. */
+  readonly scriptMirror: string | null;
+  readonly boot: string;
+  readonly payloadSha256: string | null;
+}
+
+/** What was wrong, one sentence each; and what could be read, so that the owner can still be told over the network. */
+export interface Refusal {
+  complaints: string[];
+  readable: Partial<SettingValues>;
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Reads the order's settings. Every secret among them is registered before anything else can log it. */
+export function readConfig(env: Environment): { config: Config } | { refusal: Refusal } {
+  const complaints: string[] = [];
+  const readable: Partial<Record<keyof SettingValues, unknown>> = {};
+  for (const key of Object.keys(SETTINGS) as (keyof SettingValues)[]) {
+    const setting: Setting<unknown> = SETTINGS[key];
+    const text = env[setting.env];
+    if (setting.secret && text !== undefined) registerSecrets(key, text);
+    if (text === undefined || text === '') {
+      if (setting.fallback === undefined)
+        complaints.push(`${setting.env} is not set: ${setting.about} (${setting.syntax})`);
+      else readable[key] = setting.fallback;
+      continue;
+    }
+    if (text.length > ENV_VALUE_MAX_CHARS) {
+      complaints.push(`${setting.env} has ${text.length} characters; an order takes ${ENV_VALUE_MAX_CHARS}`);
+      continue;
+    }
+    try {
+      readable[key] = setting.read(text.trim());
+    } catch (error) {
+      if (!(error instanceof Complaint)) throw error;
+      complaints.push(`${setting.env} ${error.message}`);
+    }
+  }
+  const values = readable as Partial<SettingValues>;
+  for (const login of values.pools ?? []) if (login.password !== null) registerSecret(login.password);
+  complaints.push(...unknownNames(env), ...conflicts(values));
+  const token = values.token === undefined ? null : parseToken(values.token);
+  const boot = env['SPOTRIG_BOOT'] ?? '';
+  if (!/^[0-9a-f]{32}$/.test(boot)) complaints.push('SPOTRIG_BOOT is not set: start spotrig through its entrypoint.sh');
+  if (complaints.length > 0 || token === null) return { refusal: { complaints, readable: values } };
+  const whole = values as SettingValues;
+  return {
+    config: Object.freeze({
+      ...whole,
+      worker: token.worker,
+      poolWorker: whole.poolWorker ?? token.worker,
+      scriptMirror: folderOf(env['DELEGATED_ENTRYPOINT']),
+      boot,
+      payloadSha256: env['SPOTRIG_PAYLOAD_SHA256'] ?? null,
+    }),
+  };
+}
+
+/** The whole value of a secret variable is a secret; of a pool list only the logins are, the rest is shown to the owner. */
+function registerSecrets(key: keyof SettingValues, text: string): void {
+  if (key !== 'pools') registerSecret(text.trim());
+  else for (const m of text.matchAll(/:\/\/([^\s/@]+)@/g)) if (m[1] !== undefined) registerSecret(m[1]);
+}
+
+/** Variables that look like ours and are none: a typing error would otherwise pass in silence and cost rent. */
+function unknownNames(env: Environment): string[] {
+  const known = new Set<string>([...Object.values(SETTINGS).map((s) => s.env), ...HEAD_VARIABLES]);
+  const strangers = Object.keys(env).filter((name) => name.startsWith('SPOTRIG_') && !known.has(name));
+  return strangers.map((name) => {
+    const near = [...known].find((k) => k.startsWith(name) || name.startsWith(k) || distance(k, name) <= 2);
+    return `${name} is not a setting of spotrig${near === undefined ? '' : `; did you mean ${near}?`}`;
+  });
+}
+
+/** Edit distance (Levenshtein), for one hint per unknown name. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** Combinations that cannot work, each in a sentence that names the variables. */
+function conflicts(values: Partial<SettingValues>): string[] {
+  const found: string[] = [];
+  const pool = values.pools?.[0];
+  if (pool !== undefined && pool.login === null && values.wallet === null) {
+    found.push(
+      'SPOTRIG_WALLET is not set, and the first pool of SPOTRIG_POOLS has no login of its own: set one of the two',
+    );
+  }
+  if (pool !== undefined && pool.login !== null && values.relay === false && values.wallet === null) {
+    found.push('SPOTRIG_RELAY=off cannot use the login in SPOTRIG_POOLS: set SPOTRIG_WALLET and SPOTRIG_PASSWORD');
+  }
+  if ((values.collectorPins?.length ?? 0) > 0 && values.collectors?.some((url) => url.startsWith('http:')) === true) {
+    found.push('SPOTRIG_COLLECTOR_PIN needs https addresses in SPOTRIG_COLLECTOR: plain http has no key to pin');
+  }
+  return found;
+}
+
+/** `https://host/a/entrypoint.sh?x#y` → `https://host/a`. */
+function folderOf(url: string | undefined): string | null {
+  const parsed = url === undefined ? null : URL.parse(url);
+  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) return null;
+  return parsed.origin + parsed.pathname.replace(/\/[^/]*$/, '');
+}

@@ -1,0 +1,261 @@
+// The one table of settings: what an order's env may say, how each value is read, and what docs/settings.md shows.
+// A reader returns its value, or throws a Complaint that says what is wrong and how to mend it.
+import { LOG_LEVELS } from '../platform/logger.ts';
+import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
+import { parseToken } from '../wire/token.ts';
+
+/** What is wrong with one value, as the end of a sentence that begins with the variable's name. */
+export class Complaint extends Error {}
+
+export interface Setting<T> {
+  readonly env: string;
+  readonly syntax: string;
+  /** The value where the variable is not set; `undefined` = it must be set. */
+  readonly fallback: T | undefined;
+  /** How the table shows the fallback, where the value itself would not tell. */
+  readonly fallbackText?: string;
+  readonly secret?: true;
+  readonly about: string;
+  read(text: string): T;
+}
+
+export interface MinerChoice {
+  name: string;
+  /** A pinned release; null = the newest one that is pinned. */
+  version: string | null;
+  /** A program that is there already; null = a release is fetched. */
+  path: string | null;
+}
+
+function setting<T>(s: Setting<T>): Setting<T> {
+  return s;
+}
+
+/** Values of an order's env are at most this long (facts/gigaspot.md); anything longer did not come through an order. */
+export const ENV_VALUE_MAX_CHARS = 1536;
+
+function words(text: string): string[] {
+  return text.split(/[\s,]+/).filter((word) => word !== '');
+}
+
+function urls(text: string): string[] {
+  const list = words(text);
+  if (list.length === 0) throw new Complaint('names no address');
+  return list.map((item) => {
+    const url = URL.parse(item);
+    if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+      throw new Complaint(`holds "${item}", which is not an http:// or https:// address`);
+    }
+    if (url.username !== '' || url.password !== '') throw new Complaint('holds a login in an address; leave it out');
+    return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
+  });
+}
+
+function matching(pattern: RegExp, wanted: string): (text: string) => string {
+  return (text) => {
+    if (!pattern.test(text)) throw new Complaint(`must be ${wanted}`);
+    return text;
+  };
+}
+
+function readMiner(text: string): MinerChoice {
+  const m = /^([a-z0-9][a-z0-9-]{0,30})(?:@(.+))?$/.exec(text);
+  const name = m?.[1];
+  if (name === undefined) throw new Complaint('must be name, name@version or name@/path/of/program, like t-rex@0.26.8');
+  const at = m?.[2] ?? null;
+  return at?.startsWith('/') === true ? { name, version: null, path: at } : { name, version: at, path: null };
+}
+
+function readArgs(text: string): string[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new Complaint('is not JSON; write a JSON array of strings, like ["--gpu-report-interval","30"]');
+  }
+  if (!Array.isArray(value) || !value.every((v): v is string => typeof v === 'string')) {
+    throw new Complaint('must be a JSON array of strings; quote numbers too');
+  }
+  return value;
+}
+
+function readPools(text: string): PoolUrl[] {
+  const list = text.split(/\s+/).filter((word) => word !== '');
+  if (list.length === 0) throw new Complaint('names no pool; write an address like stratum+tcp://ru.example.org:5030');
+  return list.map((item) => {
+    const parsed = parsePoolUrl(item);
+    if ('complaints' in parsed) throw new Complaint(parsed.complaints.join('; '));
+    return parsed.pool;
+  });
+}
+
+function readPins(text: string): string[] {
+  const pins = words(text);
+  for (const pin of pins) {
+    if (Buffer.from(pin, 'base64').length !== 32) {
+      throw new Complaint('must be the base64 of SHA-256 digests (44 characters each) of public keys');
+    }
+  }
+  return pins;
+}
+
+function readHome(text: string): string {
+  if (!text.startsWith('/') || text.includes('\0')) throw new Complaint('must be an absolute path');
+  return text.length > 1 ? text.replace(/\/+$/, '') : text;
+}
+
+const country = (text: string): string => {
+  const code = text.toUpperCase();
+  if (!/^[A-Z]{2}$/.test(code)) throw new Complaint('must be two letters (ISO 3166-1), like RU');
+  return code === 'KZ' ? 'RU' : code; // machines that say KZ leave through Russian providers (facts/gigaspot.md)
+};
+
+export const SETTINGS = {
+  collectors: setting<string[]>({
+    env: 'SPOTRIG_COLLECTOR',
+    syntax: 'http(s) addresses, separated by commas or blanks',
+    fallback: undefined,
+    about: 'Where reports go. The first one that answers is used.',
+    read: urls,
+  }),
+  collectorPins: setting<string[]>({
+    env: 'SPOTRIG_COLLECTOR_PIN',
+    syntax: 'base64 SHA-256 of public keys (SPKI), separated by commas or blanks',
+    fallback: [],
+    fallbackText: 'none: the certificate is checked against the public authorities',
+    about: 'One of these keys must be the https collector’s; replaces the check of its certificate.',
+    read: readPins,
+  }),
+  token: setting<string>({
+    env: 'SPOTRIG_TOKEN',
+    syntax: 'sr1.<kid>.<worker>.<expires>.<mac>',
+    fallback: undefined,
+    secret: true,
+    about: 'The worker’s token, from `npx spotrig token mint`. Its third field is the worker’s name.',
+    read: (text) => {
+      if (parseToken(text) === null) {
+        throw new Complaint('does not have the form of a token; copy it whole from `npx spotrig token mint`');
+      }
+      return text;
+    },
+  }),
+  poolWorker: setting<string | null>({
+    env: 'WORKER_NAME',
+    syntax: '1 to 64 letters, digits, dots, dashes, underscores',
+    fallback: null,
+    fallbackText: 'the worker’s name in the token',
+    about: 'The worker’s name at the pool, as in CLORE’s own example.',
+    read: matching(/^[A-Za-z0-9._-]{1,64}$/, '1 to 64 letters, digits, dots, dashes or underscores'),
+  }),
+  miner: setting<MinerChoice>({
+    env: 'SPOTRIG_MINER',
+    syntax: 'name, name@version or name@/path/of/program',
+    fallback: { name: 't-rex', version: null, path: null },
+    fallbackText: 't-rex',
+    about: 'The miner: a pinned release that is fetched and verified, or a program that is there already.',
+    read: readMiner,
+  }),
+  minerArgs: setting<string[]>({
+    env: 'SPOTRIG_MINER_ARGS',
+    syntax: 'JSON array of strings',
+    fallback: [],
+    fallbackText: '[]',
+    about: 'More arguments for the miner, after spotrig’s own.',
+    read: readArgs,
+  }),
+  algo: setting<string>({
+    env: 'SPOTRIG_ALGO',
+    syntax: 'the miner’s name of the algorithm',
+    fallback: undefined,
+    about: 'What is mined: kawpow, rx/0, …',
+    read: matching(/^[A-Za-z0-9_/.+-]{1,40}$/, 'the name of an algorithm as the miner spells it, like kawpow'),
+  }),
+  pools: setting<PoolUrl[]>({
+    env: 'SPOTRIG_POOLS',
+    syntax: 'scheme://[login[:password]@]host:port[#country,…], separated by blanks',
+    fallback: undefined,
+    secret: true,
+    about: 'Pools in order of preference. This version uses the first. A login of its own replaces the miner’s.',
+    read: readPools,
+  }),
+  wallet: setting<string | null>({
+    env: 'SPOTRIG_WALLET',
+    syntax: 'address or account at the pool',
+    fallback: null,
+    fallbackText: 'none; needed where the pool has no login of its own',
+    about: 'Whose the shares are. Shown as its first 6 and last 4 characters.',
+    read: matching(/^[!-~]{1,300}$/, 'a word of visible ASCII characters'),
+  }),
+  password: setting<string>({
+    env: 'SPOTRIG_PASSWORD',
+    syntax: 'the pool’s password',
+    fallback: 'x',
+    secret: true,
+    about: 'The password at the pool; many pools take options here.',
+    read: matching(/^[!-~]{1,300}$/, 'a word of visible ASCII characters'),
+  }),
+  country: setting<string | null>({
+    env: 'SPOTRIG_COUNTRY',
+    syntax: 'two letters',
+    fallback: null,
+    fallbackText: 'unknown',
+    about: 'Where the machine stands, as the market says. KZ counts as RU.',
+    read: country,
+  }),
+  server: setting<string | null>({
+    env: 'SPOTRIG_SERVER',
+    syntax: 'number',
+    fallback: null,
+    fallbackText: 'unknown',
+    about: 'The market’s id of the server, for your own books.',
+    read: matching(/^[0-9]{1,12}$/, 'the number of the market’s server'),
+  }),
+  expect: setting<string | null>({
+    env: 'SPOTRIG_EXPECT',
+    syntax: '<count>x<model>, like 4xRTX 3070',
+    fallback: null,
+    fallbackText: 'unknown',
+    about: 'The GPUs that the market promised.',
+    read: matching(/^[1-9][0-9]?x[A-Za-z0-9][A-Za-z0-9 .-]{1,40}$/, 'a count and a model, like 4xRTX 3070'),
+  }),
+  relay: setting<boolean>({
+    env: 'SPOTRIG_RELAY',
+    syntax: 'on or off',
+    fallback: true,
+    fallbackText: 'on',
+    about: 'off gives the miner the pool directly: nothing is proven by shares then.',
+    read: (text) => {
+      if (text !== 'on' && text !== 'off') throw new Complaint('must be on or off');
+      return text === 'on';
+    },
+  }),
+  mirrors: setting<string[]>({
+    env: 'SPOTRIG_MIRRORS',
+    syntax: 'http(s) addresses, separated by commas or blanks',
+    fallback: [],
+    fallbackText: 'the folder of DELEGATED_ENTRYPOINT, then the release’s own',
+    about: 'Where artefacts are fetched first, as <mirror>/artifacts/<sha256>. http is fine: every byte is verified.',
+    read: urls,
+  }),
+  home: setting<string>({
+    env: 'SPOTRIG_HOME',
+    syntax: 'absolute path',
+    fallback: '/var/lib/spotrig',
+    about: 'Where spotrig keeps everything it writes.',
+    read: readHome,
+  }),
+  logLevel: setting<string>({
+    env: 'SPOTRIG_LOG',
+    syntax: LOG_LEVELS.join(', '),
+    fallback: 'info',
+    about: 'How much the worker says in its own log.',
+    read: (text) => {
+      if (!LOG_LEVELS.includes(text as (typeof LOG_LEVELS)[number]))
+        throw new Complaint(`must be one of ${LOG_LEVELS.join(', ')}`);
+      return text;
+    },
+  }),
+};
+
+/** Variables that the head makes for Node; an order does not set them. */
+export const HEAD_VARIABLES = ['SPOTRIG_BOOT', 'SPOTRIG_PAYLOAD_SHA256', 'SPOTRIG_SCRIPT'] as const;

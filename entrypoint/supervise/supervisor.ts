@@ -1,0 +1,223 @@
+// Keeps one miner running: starts it, or adopts the one that already runs, judges it, restarts it with back-off, stops it by
+// the ladder. The miner outlives this process: it is in a group of its own and writes to a file by itself.
+import type { Logger } from '../../platform/logger.ts';
+import { capLog, openAppendLog, tailLines } from '../../platform/capped-log.ts';
+import type { Clock } from '../../platform/clock.ts';
+import { isErrno, messageOf } from '../../platform/errors.ts';
+import {
+  identify,
+  isAlive,
+  killLadder,
+  spawnGroup,
+  type ExitInfo,
+  type LadderStep,
+  type MarkedProcess,
+  type ProcessId,
+} from '../../platform/process.ts';
+import type { LogSign, MinerAdapter, MinerSample } from '../../miners/miner.ts';
+import type { LifecycleEvent, MinerState } from '../../wire/records.ts';
+import { minerState, type HealthFacts } from './health.ts';
+import { formatMark, MARKER, type Mark } from './marker.ts';
+import { decideRestart } from './restart-policy.ts';
+
+/** A miner's log is cut to its tail when it passes this. */
+const LOG_MAX_BYTES = 2 * 1024 * 1024;
+const LOG_KEEP_BYTES = 256 * 1024;
+const HOUSEKEEPING_MS = 30_000;
+/** How often an adopted miner, whose exit nobody reports to us, is looked at. */
+const ADOPTED_POLL_MS = 1_000;
+/** Lines that go with an exit as evidence. */
+const EVIDENCE_LINES = 30;
+
+/** How one miner is run. */
+export interface MinerSpec {
+  argv: readonly string[];
+  env: Readonly<Record<string, string>>;
+  mark: Mark;
+}
+
+export interface SupervisorEvent {
+  event: LifecycleEvent;
+  level: 'info' | 'warn' | 'error';
+  detail: string;
+  exit_code?: number | null;
+  signal?: string | null;
+  log?: readonly string[];
+}
+
+export interface SupervisorOptions {
+  adapter: MinerAdapter;
+  logPath: string;
+  cwd: string;
+  clock: Clock;
+  logger: Logger;
+  emit: (event: SupervisorEvent) => void;
+}
+
+export class Supervisor {
+  readonly #o: SupervisorOptions;
+  #phase: HealthFacts['phase'] = 'preparing';
+  #startedMonoMs = 0;
+  #dagSinceMonoMs: number | null = null;
+  #sample: MinerSample | null = null;
+  #sampleMonoMs: number | null = null;
+  #current: ProcessId | null = null;
+  #ended = new AbortController();
+
+  constructor(options: SupervisorOptions) {
+    this.#o = options;
+  }
+
+  /**
+   * Runs the miner until `stop`. `running` are the marked miners found at start: the one with this very spec and boot is adopted,
+   * every other is stopped first, so there are never two.
+   */
+  async run(spec: MinerSpec, running: readonly { process: MarkedProcess; mark: Mark }[]): Promise<void> {
+    let adopted: MarkedProcess | null = null;
+    for (const { process, mark } of running) {
+      if (adopted === null && mark.spec === spec.mark.spec && mark.boot === spec.mark.boot) adopted = process;
+      else await this.#stopStranger(process, mark);
+    }
+    const housekeeping = this.#keepLogSmall();
+    try {
+      let fastExits = 0;
+      while (!this.#ended.signal.aborted) {
+        const startedAt = this.#o.clock.monoMs();
+        const exit = adopted === null ? await this.#runOwn(spec) : await this.#watchAdopted(adopted);
+        adopted = null;
+        this.#current = null;
+        if (this.#ended.signal.aborted) break;
+        const decision = decideRestart(this.#o.clock.monoMs() - startedAt, fastExits);
+        fastExits = decision.fastExits;
+        await this.#tellExit(exit, decision.delayMs, decision.giveUpFastTries);
+        this.#phase = 'backing_off';
+        await this.#o.clock.sleep(decision.delayMs, this.#ended.signal).catch(() => undefined);
+      }
+    } finally {
+      this.#ended.abort(new Error('stopped'));
+      this.#phase = 'stopped';
+      await housekeeping;
+    }
+  }
+
+  /** Stops the miner for good, by the given ladder or the adapter's own. */
+  async stop(ladder: readonly LadderStep[] = this.#o.adapter.stopLadder): Promise<void> {
+    this.#ended.abort(new Error('stopped'));
+    const id = this.#current;
+    if (id === null) return;
+    const end = await killLadder({ id, steps: ladder, clock: this.#o.clock });
+    const gone = end === 'gone';
+    this.#o.emit({
+      event: 'miner_stopped',
+      level: gone ? 'info' : 'error',
+      detail: gone ? 'the miner was stopped' : 'the miner did not end on SIGKILL: a GPU may hang in the kernel',
+    });
+  }
+
+  /** What the API said last; null = no whole answer this time. */
+  observe(sample: MinerSample | null): void {
+    if (sample === null) return;
+    this.#sample = sample;
+    this.#sampleMonoMs = this.#o.clock.monoMs();
+  }
+
+  /** What a line of the miner's log means to us. */
+  sign(sign: LogSign): void {
+    if (sign === 'dag_begin') this.#dagSinceMonoMs = this.#o.clock.monoMs();
+    if (sign === 'dag_done') this.#dagSinceMonoMs = null;
+  }
+
+  state(): MinerState {
+    return minerState({
+      phase: this.#phase,
+      nowMonoMs: this.#o.clock.monoMs(),
+      startedMonoMs: this.#startedMonoMs,
+      graceMs: this.#o.adapter.graceMs,
+      dagSinceMonoMs: this.#dagSinceMonoMs,
+      sample: this.#sample,
+      sampleMonoMs: this.#sampleMonoMs,
+    });
+  }
+
+  async #runOwn(spec: MinerSpec): Promise<ExitInfo> {
+    this.#begin(this.#o.clock.monoMs());
+    const log = await openAppendLog(this.#o.logPath);
+    try {
+      const child = spawnGroup({
+        argv: spec.argv,
+        env: { ...spec.env, [MARKER]: formatMark(spec.mark) },
+        cwd: this.#o.cwd,
+        stdout: log.fd,
+        stderr: 'stdout',
+      });
+      this.#current = child.pid === 0 ? null : await identify(child.pid);
+      if (child.pid !== 0) {
+        this.#o.logger.info({ pid: child.pid }, 'miner started');
+        this.#o.emit({ event: 'miner_started', level: 'info', detail: `${this.#o.adapter.name} started` });
+      }
+      // A stop that came while the process was being made did not see it.
+      if (this.#ended.signal.aborted && this.#current !== null) await this.stop();
+      return await child.exited;
+    } finally {
+      await log.close();
+    }
+  }
+
+  async #watchAdopted(process: MarkedProcess): Promise<ExitInfo> {
+    this.#begin(this.#o.clock.monoMs() - Math.max(0, this.#o.clock.nowMs() - process.startedAtMs));
+    this.#current = process.id;
+    this.#o.logger.info({ pid: process.id.pid }, 'miner adopted');
+    this.#o.emit({ event: 'miner_adopted', level: 'info', detail: `${this.#o.adapter.name} was running and goes on` });
+    while (await isAlive(process.id)) await this.#o.clock.sleep(ADOPTED_POLL_MS);
+    return { code: null, signal: null, error: null };
+  }
+
+  #begin(startedMonoMs: number): void {
+    this.#phase = 'running';
+    this.#startedMonoMs = startedMonoMs;
+    this.#dagSinceMonoMs = null;
+    this.#sample = null;
+    this.#sampleMonoMs = null;
+  }
+
+  async #tellExit(exit: ExitInfo, delayMs: number, giveUp: boolean): Promise<void> {
+    const how =
+      exit.error !== null
+        ? `could not be started: ${messageOf(exit.error)}`
+        : exit.signal !== null
+          ? `was ended by ${exit.signal}`
+          : `ended${exit.code === null ? '' : ` with code ${exit.code}`}`;
+    const next = `next start in ${Math.round(delayMs / 1000)} s`;
+    this.#o.emit({
+      event: 'miner_exited',
+      level: giveUp ? 'error' : 'warn',
+      detail: `${this.#o.adapter.name} ${how}; ${next}${giveUp ? ', because it keeps ending within a minute' : ''}`,
+      exit_code: exit.code,
+      signal: exit.signal,
+      log: await tailLines(this.#o.logPath, 16_384, EVIDENCE_LINES),
+    });
+  }
+
+  async #stopStranger(process: MarkedProcess, mark: Mark): Promise<void> {
+    this.#o.logger.warn({ pid: process.id.pid, boot: mark.boot }, 'stopping a miner of another start');
+    const end = await killLadder({ id: process.id, steps: this.#o.adapter.stopLadder, clock: this.#o.clock });
+    this.#o.emit({
+      event: 'miner_stopped',
+      level: end === 'gone' ? 'warn' : 'error',
+      detail:
+        end === 'gone'
+          ? 'a miner of an earlier start, or with other settings, was stopped first'
+          : 'a miner of an earlier start does not end on SIGKILL: a GPU may hang in the kernel',
+    });
+  }
+
+  /** Also keeps Node's event loop alive: the miner itself is unref'd. */
+  async #keepLogSmall(): Promise<void> {
+    while (!this.#ended.signal.aborted) {
+      await this.#o.clock.sleep(HOUSEKEEPING_MS, this.#ended.signal).catch(() => undefined);
+      await capLog(this.#o.logPath, LOG_MAX_BYTES, LOG_KEEP_BYTES).catch((error: unknown) => {
+        if (!isErrno(error, 'ENOENT')) this.#o.logger.warn({ error: messageOf(error) }, 'miner log could not be cut');
+      });
+    }
+  }
+}

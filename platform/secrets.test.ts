@@ -1,0 +1,42 @@
+import { afterEach, expect, it } from 'vitest';
+import * as fc from 'fast-check';
+import { forgetSecrets, maskWallet, registerSecret, scrub, scrubDeep } from './secrets.ts';
+
+afterEach(forgetSecrets);
+
+it('removes a secret in every form it takes on the way, wherever it stands', () => {
+  fc.assert(
+    fc.property(
+      fc.string({ minLength: 6, unit: 'binary-ascii' }),
+      fc.string(),
+      fc.string(),
+      (secret, before, after) => {
+        forgetSecrets();
+        registerSecret(secret);
+        const bytes = Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -1);
+        for (const text of [secret, encodeURIComponent(secret), Buffer.from(secret + after).toString('base64')]) {
+          const clean = scrub(`${before}${text}${after}`);
+          expect(clean.split('***').some((part) => part.includes(secret) || part.includes(bytes))).toBe(false);
+        }
+      },
+    ),
+  );
+});
+
+it('leaves values alone that are too short to be secrets', () => {
+  registerSecret('x');
+  registerSecret('abc');
+  expect(scrub('x abc')).toBe('x abc');
+});
+
+it('goes into arrays and objects', () => {
+  registerSecret('hunter22');
+  expect(scrubDeep({ a: ['-p hunter22', 1, null], b: { c: 'fine' } })).toEqual({
+    a: ['-p ***', 1, null],
+    b: { c: 'fine' },
+  });
+});
+
+it('shows the ends of a wallet', () => {
+  expect(maskWallet('RAbcdef123456789wxyz')).toBe('RAbcde…wxyz');
+});

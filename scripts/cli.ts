@@ -1,0 +1,52 @@
+// `npx spotrig <command>`: the list of commands, and nothing else. Each command is a file under scripts/commands.
+import { messageOf } from '../platform/errors.ts';
+
+interface Command {
+  /** One line for the list. */
+  summary: string;
+  /** Runs with the words after the command's name; resolves to the exit code. */
+  run(argv: string[]): Promise<number>;
+}
+
+const COMMANDS: Record<string, () => Promise<Command>> = {
+  collector: () => import('./commands/collector.ts'),
+  token: () => import('./commands/token.ts'),
+  pin: () => import('./commands/pin.ts'),
+};
+
+/** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */
+const EX_USAGE = 64;
+
+/** Runs one command; prints the list for `--help` or a name it does not know. */
+export async function main(argv: readonly string[]): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    console.log(await listOfCommands());
+    return name === undefined ? EX_USAGE : 0;
+  }
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  if (load === undefined) {
+    console.error(`spotrig has no command "${name}".\n\n${await listOfCommands()}`);
+    return EX_USAGE;
+  }
+  try {
+    const command = await load();
+    return await command.run(rest);
+  } catch (error) {
+    console.error(`spotrig ${name}: ${messageOf(error)}`);
+    return 1;
+  }
+}
+
+async function listOfCommands(): Promise<string> {
+  const lines = [
+    'spotrig: workers for the GigaSPOT market',
+    '',
+    'Usage: npx spotrig <command> [options]',
+    '',
+    'Commands:',
+  ];
+  for (const [name, load] of Object.entries(COMMANDS)) lines.push(`  ${name.padEnd(12)} ${(await load()).summary}`);
+  lines.push('', 'npx spotrig <command> --help tells more. `npm start` shows everything at work on this machine.');
+  return lines.join('\n');
+}
