@@ -1,0 +1,85 @@
+// XMRig 6.x on the CPU. Flags, API fields and log lines by its source at v6.26.0 (src/core/config/usage.h, src/core/Miner.cpp,
+// src/net/Network.cpp, src/crypto/rx).
+import * as z from 'zod/mini';
+import { AmountOrNull, CountOrNull, NameOrNull, listOf, parseJson } from './api-fields.ts';
+import type { LogSign, MinerAdapter, MinerLaunch, MinerSample } from './miner.ts';
+
+/** `GET /2/summary`. Hash rates are H/s over 10 s, 60 s and 15 min, null until that much time has passed; uptime in seconds. */
+const Summary = z.object({
+  ua: NameOrNull,
+  version: NameOrNull,
+  algo: NameOrNull,
+  uptime: AmountOrNull,
+  hashrate: z.object({ total: listOf(AmountOrNull) }),
+  results: z.catch(z.object({ shares_good: CountOrNull, shares_total: CountOrNull }), {
+    shares_good: null,
+    shares_total: null,
+  }),
+});
+
+function argv(l: MinerLaunch): string[] {
+  return [
+    [l.binary],
+    ['-o', `${l.pool.scheme}://${l.pool.host}:${l.pool.port}`],
+    ['-u', l.wallet, '-p', l.password, '--rig-id', l.worker],
+    ['-a', l.algo],
+    // No -k: XMRig sends keep-alives by itself where the pool's login answer offers them, and others may drop a client for it.
+    ['-r', '1', '-R', '1'], // the least that XMRig takes; with one pool it tries for ever
+    ['--http-host', '127.0.0.1', '--http-port', String(l.apiPort)],
+    ['--no-color', '--print-time', '30'],
+    // 1 is the least of the official build. 0 for the second: donation rounds go to the donation host directly, never as a
+    // second login through the pool's connection, where the share meter would count them.
+    ['--donate-level', '1', '--donate-over-proxy', '0'],
+    l.extraArgs,
+  ].flat();
+}
+
+function parseApi(text: string): MinerSample | null {
+  const read = z.safeParse(Summary, parseJson(text));
+  if (!read.success) return null;
+  const s = read.data;
+  const { shares_good: good, shares_total: all } = s.results;
+  return {
+    name: s.ua?.split('/')[0]?.toLowerCase() ?? null,
+    version: s.version,
+    algo: s.algo,
+    uptime_s: s.uptime,
+    claimed_hs: s.hashrate.total.find((rate) => rate !== null) ?? null,
+    gpus: [],
+    accepted: good,
+    rejected: good !== null && all !== null && all >= good ? all - good : null,
+  };
+}
+
+/** A dataset that does not fit is no fault: XMRig then mines on in light mode ("switching to slow mode"). */
+const SIGNS: readonly [RegExp, LogSign][] = [
+  [/init datasets? /, 'dag_begin'],
+  [/dataset ready/, 'dag_done'],
+  [/failed to allocate RandomX memory/, 'out_of_memory'],
+  [
+    /login error code|error: "[^"]*(?:unauthenticated|unauthorized|invalid[^"]*(?:address|login|wallet|user)|banned)/i,
+    'login_refused',
+  ],
+];
+
+/** XMRig mines RandomX and its kin on the CPU. */
+export const xmrig: MinerAdapter = {
+  name: 'xmrig',
+  release: {
+    asset: /^xmrig-(?<version>\d+\.\d+\.\d+)-linux-static-x64\.tar\.gz$/,
+    url: (version, asset) => `https://github.com/xmrig/xmrig/releases/download/v${version}/${asset}`,
+    member: (version) => `xmrig-${version}/xmrig`,
+  },
+  argv,
+  env: {},
+  apiUrl: (apiPort) => `http://127.0.0.1:${apiPort}/2/summary`,
+  parseApi,
+  logSign: (line) => SIGNS.find(([pattern]) => pattern.test(line))?.[1] ?? null,
+  graceMs: 180_000, // a RandomX dataset takes a slow pair of cores minutes
+  stopLadder: [
+    { signal: 'SIGINT', waitMs: 5_000 },
+    { signal: 'SIGTERM', waitMs: 3_000 },
+    { signal: 'SIGKILL', waitMs: 2_000 },
+  ],
+  needsNvidia: false,
+};
