@@ -1,8 +1,16 @@
-// npm test: checks, unit tests, integration tests. Under five minutes on two cores and without Docker; the lab is `npm run lab`.
+// npm test: checks, unit tests, integration tests. Under five minutes on two cores and without Docker.
+// With --lab the lab (a real Docker engine, see scripts/lab.ts) follows, and the last line counts both.
 import { $ } from 'zx';
+import { close, runProjects } from './vitest.ts';
+import { runLab } from './lab.ts';
 
-const show = $({ nothrow: true, stdio: 'inherit' });
-for (const step of [() => show`node scripts/check.ts`, () => show`vitest run --project unit --project integration`]) {
-  const { exitCode } = await step();
-  if (exitCode !== 0) process.exit(exitCode ?? 1);
+const { exitCode } = await $({ nothrow: true, stdio: 'inherit' })`node scripts/check.ts`;
+const counts = await runProjects('test', ['unit', 'integration']);
+if (exitCode !== 0) counts.failed += 1;
+if (process.argv.includes('--lab')) {
+  const lab = await runLab();
+  counts.passed += lab.passed;
+  counts.failed += lab.failed;
+  counts.skipped += lab.skipped;
 }
+close(counts);

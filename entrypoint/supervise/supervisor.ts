@@ -26,6 +26,8 @@ const LOG_KEEP_BYTES = 256 * 1024;
 const HOUSEKEEPING_MS = 30_000;
 /** How often an adopted miner, whose exit nobody reports to us, is looked at. */
 const ADOPTED_POLL_MS = 1_000;
+/** Between tries to stop a miner that no signal ends. */
+const UNKILLABLE_RETRY_MS = 60_000;
 /** Lines that go with an exit as evidence. */
 const EVIDENCE_LINES = 30;
 
@@ -200,15 +202,20 @@ export class Supervisor {
 
   async #stopStranger(process: MarkedProcess, mark: Mark): Promise<void> {
     this.#o.logger.warn({ pid: process.id.pid, boot: mark.boot }, 'stopping a miner of another start');
-    const end = await killLadder({ id: process.id, steps: this.#o.adapter.stopLadder, clock: this.#o.clock });
-    this.#o.emit({
-      event: 'miner_stopped',
-      level: end === 'gone' ? 'warn' : 'error',
-      detail:
-        end === 'gone'
-          ? 'a miner of an earlier start, or with other settings, was stopped first'
-          : 'a miner of an earlier start does not end on SIGKILL: a GPU may hang in the kernel',
-    });
+    let told = false;
+    while (!this.#ended.signal.aborted) {
+      const end = await killLadder({ id: process.id, steps: this.#o.adapter.stopLadder, clock: this.#o.clock });
+      if (end === 'gone') {
+        const detail = 'a miner of an earlier start, or with other settings, was stopped first';
+        this.#o.emit({ event: 'miner_stopped', level: 'warn', detail });
+        return;
+      }
+      const detail =
+        'a miner of an earlier start does not end on SIGKILL (a GPU may hang in the kernel); no other is started beside it';
+      if (!told) this.#o.emit({ event: 'miner_stopped', level: 'error', detail });
+      told = true;
+      await this.#o.clock.sleep(UNKILLABLE_RETRY_MS, this.#ended.signal).catch(() => undefined);
+    }
   }
 
   /** Also keeps Node's event loop alive: the miner itself is unref'd. */

@@ -1,0 +1,137 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { MinerAdapter } from '../../miners/miner.ts';
+import { realClock } from '../../platform/clock.ts';
+import { silentLogger } from '../../platform/logger.ts';
+import { findMarked, isAlive, type MarkedProcess } from '../../platform/process.ts';
+import { formatMark, homeMark, MARKER, parseMark, specHash, type Mark } from './marker.ts';
+import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervisor.ts';
+
+/** A stand-in miner for these tests: a shell script. */
+const fakeAdapter: MinerAdapter = {
+  name: 'fake-miner',
+  argv: () => [],
+  env: {},
+  apiUrl: () => '',
+  parseApi: () => null,
+  logSign: () => null,
+  graceMs: 1000,
+  stopLadder: [
+    { signal: 'SIGINT', waitMs: 300 },
+    { signal: 'SIGKILL', waitMs: 3000 },
+  ],
+  needsNvidia: false,
+};
+
+let home: string;
+let events: SupervisorEvent[];
+let waiting: { event: string; resolve: () => void }[];
+const supervisors: Supervisor[] = [];
+
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'spotrig-supervisor-'));
+  events = [];
+  waiting = [];
+});
+afterEach(async () => {
+  for (const s of supervisors.splice(0)) await s.stop();
+  for (const { process: p } of await running()) process.kill(-p.id.pid, 'SIGKILL');
+  await rm(home, { recursive: true });
+});
+
+function supervisor(): Supervisor {
+  const s = new Supervisor({
+    adapter: fakeAdapter,
+    logPath: join(home, 'miner.log'),
+    cwd: home,
+    clock: realClock,
+    logger: silentLogger,
+    emit: (e) => {
+      events.push(e);
+      for (const w of waiting) if (w.event === e.event) w.resolve();
+    },
+  });
+  supervisors.push(s);
+  return s;
+}
+
+function next(event: string): Promise<void> {
+  return new Promise((resolve) => waiting.push({ event, resolve }));
+}
+
+function spec(script: string, boot = 'a'.repeat(32)): MinerSpec {
+  const argv = ['/bin/bash', '-c', script];
+  const env = { PATH: '/usr/bin:/bin' };
+  return { argv, env, mark: { home: homeMark(home), boot, spec: specHash(argv, env), apiPort: 1, relayPort: 2 } };
+}
+
+async function running(): Promise<{ process: MarkedProcess; mark: Mark }[]> {
+  return (await findMarked(MARKER)).flatMap((p) => {
+    const mark = parseMark(p.value);
+    return mark?.home === homeMark(home) ? [{ process: p, mark }] : [];
+  });
+}
+
+it('starts a miner with its mark and its log, tells of its end with the last lines, and starts it again', async () => {
+  const s = supervisor();
+  const exited = next('miner_exited');
+  const run = s.run(spec('echo "one line"; exit 3'), []);
+  await exited;
+  expect(events.map((e) => e.event)).toEqual(['miner_started', 'miner_exited']);
+  expect(events[1]).toMatchObject({ exit_code: 3, log: ['one line'], level: 'warn' });
+  await next('miner_started');
+  await s.stop();
+  await run;
+  expect(s.state()).toBe('stopped');
+  expect(await readFile(join(home, 'miner.log'), 'utf8')).toBe('one line\none line\n');
+});
+
+it('says why a program cannot be started', async () => {
+  const s = supervisor();
+  const exited = next('miner_exited');
+  const run = s.run({ ...spec(''), argv: ['/nowhere/miner'] }, []);
+  await exited;
+  expect(events[0]).toMatchObject({ event: 'miner_exited', exit_code: null });
+  expect(events[0]?.detail).toContain('ENOENT');
+  await s.stop();
+  await run;
+});
+
+it('adopts the miner of the same start and spec, and stops any other first', async () => {
+  const same = spec('trap "" INT; echo up; while :; do sleep 0.1; done');
+  const first = supervisor();
+  const started = next('miner_started');
+  void first.run(same, []); // this supervisor stands for a Node that was killed: nobody stops it
+  await started;
+  const [before] = await running();
+  if (before === undefined) throw new Error('no miner runs');
+
+  const second = supervisor();
+  const adopted = next('miner_adopted');
+  void second.run(same, await running());
+  await adopted;
+  expect((await running()).map((r) => r.process.id)).toEqual([before.process.id]);
+  expect(second.state()).toBe('starting');
+
+  const other = spec('echo other; sleep 60', 'b'.repeat(32));
+  const third = supervisor();
+  void third.run(other, await running());
+  await next('miner_started');
+  const now = await running();
+  expect(now.filter((r) => formatMark(r.mark) === formatMark(other.mark))).toHaveLength(1);
+  expect(await isAlive(before.process.id)).toBe(false);
+  await Promise.all([first.stop(), second.stop()]);
+});
+
+it('climbs the ladder for a miner that does not listen', async () => {
+  const s = supervisor();
+  const started = next('miner_started');
+  const run = s.run(spec('trap "" INT TERM; echo up; while :; do sleep 0.1; done'), []);
+  await started;
+  await s.stop();
+  await run;
+  expect(events.at(-1)).toMatchObject({ event: 'miner_stopped', level: 'info' });
+  expect(await running()).toEqual([]);
+});

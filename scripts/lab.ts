@@ -1,0 +1,81 @@
+// npm run lab: tests with a real Docker engine and a real miner, on loopback. A machine without Docker or without root's
+// rights to make a base image skips it with one line; with CI=true that line is a failure.
+import { mkdir, open, rm } from 'node:fs/promises';
+import { $, which } from 'zx';
+import { pathToFileURL } from 'node:url';
+import { realClock } from '../platform/clock.ts';
+import { spawnGroup } from '../platform/process.ts';
+import { LAB_BASE_IMAGE } from '../test/lab/docker.ts';
+import { close, runProjects, type Counts } from './vitest.ts';
+
+const quiet = $({ nothrow: true, quiet: true });
+
+/** Runs the lab's tests, and takes down what it had to start for them. */
+export async function runLab(): Promise<Counts> {
+  const lab = await prepare();
+  if ('missing' in lab) {
+    console.log(`lab skipped: ${lab.missing}`);
+    return { passed: 0, failed: process.env['CI'] === 'true' ? 1 : 0, skipped: 1 };
+  }
+  try {
+    return await runProjects('lab', ['lab']);
+  } finally {
+    lab.stop();
+  }
+}
+
+async function prepare(): Promise<{ missing: string } | { stop(): void }> {
+  if ((await which('docker', { nothrow: true })) === null) return { missing: 'there is no docker here' };
+  let stop = (): void => undefined;
+  if ((await quiet`docker info`).exitCode !== 0) {
+    const dockerd = await which('dockerd', { nothrow: true });
+    if (dockerd === null || process.getuid?.() !== 0)
+      return { missing: 'no docker engine runs, and this user cannot start one' };
+    stop = await startEngine(dockerd);
+  }
+  if ((await quiet`docker image inspect ${LAB_BASE_IMAGE}`).exitCode !== 0) {
+    const complaint = await makeBaseImage();
+    if (complaint !== null) {
+      stop();
+      return { missing: complaint };
+    }
+  }
+  return { stop };
+}
+
+/** Starts an engine without networks of its own: containers share the host's loopback or get namespaces that a test makes. */
+async function startEngine(dockerd: string): Promise<() => void> {
+  await mkdir('.cache/lab', { recursive: true });
+  const log = await open('.cache/lab/dockerd.log', 'w');
+  const engine = spawnGroup({
+    argv: [dockerd, '--bridge=none', '--iptables=false'],
+    env: { PATH: process.env['PATH'] ?? '', HOME: '/root' },
+    stdout: log.fd,
+    stderr: 'stdout',
+  });
+  await log.close();
+  for (let i = 0; i < 60; i++) {
+    if ((await quiet`docker info`).exitCode === 0) return () => engine.kill('SIGTERM');
+    await realClock.sleep(500);
+  }
+  engine.kill('SIGKILL');
+  throw new Error('dockerd did not come up within 30 s; see .cache/lab/dockerd.log');
+}
+
+/** Debian trixie with what CLORE's image promises (bash, wget, python3, coreutils, tar, gzip), and Debian's xmrig. */
+async function makeBaseImage(): Promise<string | null> {
+  if ((await which('debootstrap', { nothrow: true })) === null) return 'no base image, and no debootstrap to make one';
+  if (process.getuid?.() !== 0) return 'no base image, and only root can make one with debootstrap';
+  console.log('lab: making the base image with debootstrap (about a minute) …');
+  const dir = '.cache/lab/trixie';
+  await rm(dir, { recursive: true, force: true });
+  await mkdir(dir, { recursive: true });
+  const packages = 'wget,ca-certificates,python3-minimal,xz-utils,xmrig';
+  const made = await quiet`debootstrap --variant=minbase --include=${packages} trixie ${dir}`;
+  if (made.exitCode !== 0) return `debootstrap failed: ${made.stdout.slice(-400)}`;
+  await quiet`tar -C ${dir} -c . | docker import - ${LAB_BASE_IMAGE}`;
+  await rm(dir, { recursive: true, force: true });
+  return null;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) close(await runLab());

@@ -1,0 +1,96 @@
+// One worker as a process tree, started as GigaSPOT starts it: by the DELEGATED_ENTRYPOINT contract, only in a private folder.
+import { mkdir } from 'node:fs/promises';
+import { resolve, join } from 'node:path';
+import { open } from 'node:fs/promises';
+import { homeMark, MARKER, parseMark } from '../../entrypoint/supervise/marker.ts';
+import { realClock } from '../../platform/clock.ts';
+import {
+  findMarked,
+  identify,
+  isAlive,
+  killLadder,
+  signalGroup,
+  spawnGroup,
+  type ProcessId,
+} from '../../platform/process.ts';
+
+const CONTRACT = resolve(import.meta.dirname, '../contract/delegated-entrypoint.sh');
+
+export interface ContractWorkerOptions {
+  /** Private folder: the script as `onstart.sh`, the worker's home, the container's output. */
+  dir: string;
+  /** DELEGATED_ENTRYPOINT. */
+  entrypointUrl: string;
+  /** The rest of the order's env. */
+  env: Record<string, string>;
+}
+
+export interface ContractWorker {
+  readonly home: string;
+  readonly outputPath: string;
+  /** Leader of the tree: the contract's own script. */
+  readonly id: ProcessId;
+  /** Miners of this worker's home that run now. */
+  miners(): Promise<ProcessId[]>;
+  /** The container is killed: every process at once, the miner too. */
+  kill(): Promise<void>;
+  /** The container is stopped: TERM, then KILL for what is left after ten seconds. */
+  stop(): Promise<void>;
+}
+
+/** Starts the worker. A second start in the same folder is the same container started again: its disk is kept. */
+export async function startContractWorker(o: ContractWorkerOptions): Promise<ContractWorker> {
+  const dir = resolve(o.dir);
+  const home = join(dir, 'home');
+  const outputPath = join(dir, 'container.log');
+  await mkdir(home, { recursive: true });
+  const output = await open(outputPath, 'a');
+  const child = spawnGroup({
+    argv: ['/bin/bash', CONTRACT],
+    env: {
+      PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+      HOME: dir,
+      ONSTART: join(dir, 'onstart.sh'),
+      ONSTART_RETRY_S: '1',
+      DELEGATED_ENTRYPOINT: o.entrypointUrl,
+      SPOTRIG_HOME: home,
+      ...o.env,
+    },
+    cwd: dir,
+    stdout: output.fd,
+    stderr: 'stdout',
+  });
+  await output.close();
+  const id = await identify(child.pid);
+  if (id === null) throw new Error(`the contract's script ended at once; see ${outputPath}`);
+
+  const miners = async (): Promise<ProcessId[]> => {
+    const marked = await findMarked(MARKER);
+    return marked.filter((m) => parseMark(m.value)?.home === homeMark(home)).map((m) => m.id);
+  };
+  const killMiners = async (): Promise<void> => {
+    for (const miner of await miners()) {
+      signalGroup(miner.pid, 'SIGKILL');
+      while (await isAlive(miner)) await realClock.sleep(20);
+    }
+  };
+  return {
+    home,
+    outputPath,
+    id,
+    miners,
+    kill: async () => {
+      signalGroup(id.pid, 'SIGKILL');
+      await killMiners();
+      await child.exited;
+    },
+    stop: async () => {
+      const steps = [
+        { signal: 'SIGTERM', waitMs: 10_000 },
+        { signal: 'SIGKILL', waitMs: 2_000 },
+      ] as const;
+      await killLadder({ id, steps, clock: realClock });
+      await killMiners();
+    },
+  };
+}
