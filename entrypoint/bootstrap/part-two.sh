@@ -1,0 +1,280 @@
+# shellcheck shell=bash
+# Part two of the head: home, lock, payload, Node runtime, then Node in a restart loop. Part one has checked these bytes.
+# One brace group that ends in exit, so the payload behind it is never parsed. It uses bash, coreutils, one of wget,
+# curl and python3, and one of xz, python3 and gzip. The build fills the names between @ signs, drops comment lines and
+# leading blanks, and pads to the head's length. f (this file) and M (mirrors) come from part one.
+{
+exec 2>/dev/null
+umask 077
+H=${SPOTRIG_HOME:-/var/lib/spotrig}
+T=$SPOTRIG_TOKEN
+w=${T#*.*.}
+w=${w%%.*}
+M+=" @MIRRORS@"
+A=artifacts
+# new: the folder in which an artefact is made before it is renamed to its digest; the lock makes it ours alone.
+new=$A/.new
+payload=@PAYLOAD_SHA256@
+node=@NODE_SHA256@
+# signals: how many came. running: Node is up, so a signal is passed to it as it is. total: seconds for one download.
+signals=0
+running=
+total=1800
+
+# One line to stdout and to log/head.log, which is cut to its tail at one line in 64, so it stays far below 256 KB.
+say(){
+local TZ=UTC0 line
+printf -v line '%(%FT%TZ)T head: %s' -1 "$*"
+echo "$line"
+echo "$line">>"$H/log/head.log"
+((RANDOM%64))||{ tail -c99999 "$H/log/head.log">"$H/log/new"&&mv "$H/log/new" "$H/log/head.log"; }
+}
+
+# request TOOL URL RANGE BODY: the answer's bytes to stdout. With a body it is a hello and carries the token, which
+# stays out of every argv (wget takes it from a file only). Replaces its subshell, so a signal reaches the tool.
+request(){
+case $1 in
+wget)exec timeout $total wget -qO- -t1 -T20 ${3:+--start-pos=${3%-*} --header="Range: bytes=$3"} ${4:+--config="$H/run/rc" --header=Content-Type:application/json --post-data="$4"} "$2";;
+curl)exec timeout $total curl -fsL --connect-timeout 20 -y20 -Y99 ${3:+-r"$3"} ${4:+-K- -HContent-Type:application/json -d"$4"} "$2" <<<"header=\"Authorization: Bearer $T\"";;
+*)exec timeout $total python3 -c 'import os,sys,shutil,urllib.request as r
+_,u,g,b=sys.argv
+h={"Range":"bytes="+g}
+if b:h={"Content-Type":"application/json","Authorization":"Bearer "+os.environ["SPOTRIG_TOKEN"]}
+shutil.copyfileobj(r.urlopen(r.Request(u,b.encode()or None,h),timeout=20),sys.stdout.buffer)' "$2" "$3" "$4"
+esac
+}
+
+# hello STAGE CODE: best effort, in the background, to the first collector that takes it.
+hello(){
+[ -z "$T" ]||(total=5
+for u in ${SPOTRIG_COLLECTOR//,/ };do
+for x in wget curl python3;do
+hash $x&&(request $x "${u%/}/v1/hello" '' "{\"worker\":\"$w\",\"stage\":\"$1\",\"code\":$2}")&&exit
+done
+done)>/dev/null&
+}
+fail(){
+say "stage $1 failed, code $2"
+hello "$1" "$2"
+}
+
+# job [PID]: waits for background work; a signal meanwhile ends the head.
+job(){
+wait "$@"
+((signals))&&exit 143
+}
+nap(){
+sleep "$1"&
+job $!
+}
+# Only the first process of a pipeline need be told: the others end with it.
+# shellcheck disable=SC2317
+signal(){
+((signals+=1))
+[ "$running" ]||set -- TERM
+# shellcheck disable=SC2046
+kill -"$1" $(jobs -p)
+}
+for s in TERM INT HUP;do
+# shellcheck disable=SC2064
+trap "signal $s" $s
+done
+
+# identify PID: sets id to pid and start time, which name a process for good. live PID START: is it still there?
+identify(){
+read -r stat</proc/"$1"/stat||return
+# shellcheck disable=SC2206
+stat=(${stat##*) })
+id="$1 ${stat[19]}"
+[ "${stat[0]}" != Z ]
+}
+live(){
+[ "$1" ]&&identify "$1"&&[ "$id" = "$*" ]
+}
+# size FILE: sets s, 0 when absent. ok FILE SHA256.
+size(){
+s=$(stat -c%s "$1")||s=0
+}
+ok(){
+[ "$(sha256sum<"$1")" = "$2  -" ]
+}
+# Any second word only asks whether this unpacker is there.
+# shellcheck disable=SC2317
+unpack_py(){
+# shellcheck disable=SC2086
+python3 -c "import sys,shutil,$1 as z
+sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $2
+}
+
+# get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes.
+# What came stays in partial/SHA, and the unpacker is fed while the rest comes.
+get(){
+local p=partial/$1 m x i a before last
+for m in $M;do
+for x in wget curl python3;do
+hash $x||continue
+m=${m%/}
+size "$p"
+before=$s
+request $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -a "$p"; }|$3|head -c"$6">"$4"&
+job $!
+size "$p"
+# A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once.
+last=-1
+if ((s<$2&&s-before<65536));then
+while ((s<$2&&s>last));do
+last=$s
+for i in 0 1 2 3;do
+a=$((s+i*6000))
+request $x "$m/$A/$1" $a-$((a+5999))|head -c6000>"$p.$i"&
+done
+job
+for i in 0 1 2 3;do
+((s==last+i*6000))&&cat "$p.$i">>"$p"
+size "$p"
+done
+done
+rm -f "$p".?
+((s<$2))||{
+$3<"$p"|head -c"$6">"$4"&
+job $!
+}
+fi
+say "${1::9}: $s of $2 bytes, ${m##*@}, $x"
+((s>before))&&pause=1
+((s<$2))&&continue
+ok "$4" "$5"&&return
+rm -f "$p"
+return 2
+done
+done
+return 1
+}
+fresh(){
+rm -rf $new
+mkdir $new
+}
+# put SHA FILE SHA_FETCHED: the artefact is complete on disk before it has its name.
+put(){
+chmod 700 "$new/$2"
+sync "$new/$2" $new||sync
+rm -rf "${A:?}/$1"
+mv -T $new $A/"$1"&&rm -f "partial/$3"
+}
+again(){
+nap $pause
+((pause=pause<32?pause*2:60))
+}
+
+until { [ -d "$H/log" ]||mkdir -p "$H"/{$A,partial,run,spool,log}; }&&cd "$H";do
+fail disk 1
+nap 9
+done
+H=$PWD
+[ -z "$T" ]||echo "header=Authorization: Bearer $T">run/rc
+read -r B</proc/sys/kernel/random/uuid
+export SPOTRIG_HOME=$H SPOTRIG_BOOT=${B//-} SPOTRIG_PAYLOAD_SHA256=$payload SPOTRIG_SCRIPT=$f
+say "start, boot $SPOTRIG_BOOT"
+hello start 0
+[ -z "$SPOTRIG_HEALED" ]||fail part_two 1
+unset SPOTRIG_HEALED
+
+# The lock: run/lock.N, a link to "pid start" of its owner, made by ln in one step; the highest N counts. A dead owner's
+# lock is never removed to be made again (two could do so at once): the next number is taken, which only one can make,
+# and whoever made a number that is no longer the highest has lost. Older numbers are removed by the owner only.
+identify $$
+me=$id
+waited=
+until
+l=(run/lock.*)
+N=${l[-1]##*.}
+((N=${N/\*/1000000}+1))
+# shellcheck disable=SC2046
+! live $(readlink "${l[-1]}")&&ln -s "$me" run/lock.$N&&l=(run/lock.*)&&[ "${l[-1]}" = run/lock.$N ]
+do
+[ $waited ]||fail lock 1
+waited=1
+nap 1
+done
+((${#l[@]}<2))||rm -f "${l[@]::${#l[@]}-1}"
+# Node of a head that was killed alone: the miner outlives it and is adopted by the next.
+read -r a b<run/node
+live "$a" "$b"&&kill -9 "$a"
+
+pause=1
+[ -f $A/$payload/main.cjs ]||{
+fresh
+tail -c+@PAYLOAD_START@ "$f"|head -c@PAYLOAD_BYTES@>$new/main.cjs
+ok $new/main.cjs $payload||until get $payload @PAYLOAD_BYTES@ cat $new/main.cjs $payload @PAYLOAD_BYTES@;do
+fail payload $?
+again
+fresh
+done
+put $payload main.cjs $payload
+}
+
+unpackers=(@UNPACKERS@)
+[ -f $A/$node/node ]||until
+fresh
+for z in "${unpackers[@]}";do
+$z --help</dev/null >/dev/null&&break
+z=
+done
+case $z in
+xz*|*lzma)set -- @XZ_SHA256@ @XZ_BYTES@;;
+*)set -- @GZ_SHA256@ @GZ_BYTES@
+esac
+size "partial/$1"
+{ read -r free;read -r free; }< <(df -k --output=avail .)
+if [ -z "$z" ];then
+fail unpack 127
+elif ((free*1024<@NODE_BYTES@+$2-s+1000000));then
+say "disk: $free KB free, need $(((@NODE_BYTES@+$2-s)/1024+1000))"
+fail disk 28
+else
+get "$1" "$2" "$z" $new/node $node @NODE_BYTES@
+case $? in
+0)put $node node "$1";;
+1)fail runtime 1;;
+*)fail unpack 2
+unpackers=("${unpackers[@]:1}" "${unpackers[0]}")
+esac
+fi
+[ -f $A/$node/node ]
+do
+again
+done
+
+pause=1
+while :;do
+running=1
+began=$SECONDS
+$A/$node/node @NODE_FLAGS@ $A/$payload/main.cjs 2>&1 &
+c=$!
+# It came while nothing was there to be told.
+((signals))&&kill $c
+identify $c
+echo "$id">run/node
+# A signal interrupts wait; 127 means that the code was already taken.
+code=127
+while seen=$signals
+wait $c
+e=$?
+((e==127))||code=$e
+((seen!=signals))
+do :
+done
+running=
+((signals))&&exit $code
+case $code in
+0)exit 0;;
+78)fail settings 78
+wait
+exit 78
+esac
+fail node $code
+((SECONDS-began<60))||pause=1
+again
+done
+exit
+}
