@@ -33,19 +33,8 @@ export interface MinerSample {
 /** What a line of a miner's log tells the supervisor. */
 export type LogSign = 'dag_begin' | 'dag_done' | 'gpu_lost' | 'cuda_error' | 'out_of_memory' | 'login_refused';
 
-/** How a miner's own project names what it publishes for Linux on x86-64: `npx spotrig pin` fills a release in from this. */
-export interface ReleaseLayout {
-  /** The archive's file name; its group `version` is the version. */
-  readonly asset: RegExp;
-  /** Where the project publishes that archive. */
-  url(version: string, asset: string): string;
-  /** The program's path inside the archive. */
-  member(version: string): string;
-}
-
 export interface MinerAdapter {
   readonly name: string;
-  readonly release: ReleaseLayout;
   /** The command line, argv[0] included. */
   argv(launch: MinerLaunch): string[];
   /** Variables the miner needs beside the ones every child gets. */
@@ -62,4 +51,19 @@ export interface MinerAdapter {
   readonly stopLadder: readonly LadderStep[];
   /** Programs that mine on NVIDIA cards. */
   readonly needsNvidia: boolean;
+}
+
+/** How a miner's own project names what it publishes for Linux on x86-64: `npx spotrig pin` fills a release in from this. */
+export interface ReleaseLayout {
+  /** The archive's file name; its group `version` is the version. */
+  readonly asset: RegExp;
+  /** Where the project publishes that archive. */
+  url(version: string, asset: string): string;
+  /** The program's path inside the archive. */
+  member(version: string): string;
+}
+
+/** A miner that spotrig can fetch by itself. */
+export interface PublishedMiner extends MinerAdapter {
+  readonly release: ReleaseLayout;
 }

@@ -1,19 +1,19 @@
-import type { MinerAdapter } from './miner.ts';
+import type { PublishedMiner } from './miner.ts';
 import { minerReleases, type MinerRelease } from './releases.ts';
 import { tRex } from './t-rex.ts';
 import { xmrig } from './xmrig.ts';
 
-const adapters: readonly MinerAdapter[] = [tRex, xmrig];
+const adapters: readonly PublishedMiner[] = [tRex, xmrig];
 
 /** A miner and where its program comes from. */
-export type MinerChoice = { adapter: MinerAdapter } & (
+export type MinerChoice = { adapter: PublishedMiner } & (
   { from: 'path'; path: string } | { from: 'release'; release: MinerRelease }
 );
 
 export type MinerChoiceResult = { ok: true; choice: MinerChoice } | { ok: false; complaint: string };
 
 /** The adapter of this name, or null. */
-export function findMiner(name: string): MinerAdapter | null {
+export function findMiner(name: string): PublishedMiner | null {
   return adapters.find((adapter) => adapter.name === name) ?? null;
 }
 

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini';
 import { GPUS_MAX } from '../wire/limits.ts';
 import { AmountOrNull, CountOrNull, NameOrNull, listOf, parseJson, sumOf } from './api-fields.ts';
-import type { LogSign, MinerAdapter, MinerLaunch, MinerSample } from './miner.ts';
+import type { LogSign, PublishedMiner, MinerLaunch, MinerSample } from './miner.ts';
 
 /** `GET /summary`. Hash rates are whole H/s, `pci_bus` is the bus number, `uptime` is in seconds. */
 const Summary = z.object({
@@ -86,7 +86,7 @@ const SIGNS: readonly [RegExp, LogSign][] = [
 ];
 
 /** T-Rex mines on NVIDIA cards. */
-export const tRex: MinerAdapter = {
+export const tRex: PublishedMiner = {
   name: 't-rex',
   release: {
     asset: /^t-rex-(?<version>\d+\.\d+\.\d+)-linux\.tar\.gz$/,

@@ -2,7 +2,7 @@
 // src/net/Network.cpp, src/crypto/rx).
 import * as z from 'zod/mini';
 import { AmountOrNull, CountOrNull, NameOrNull, listOf, parseJson } from './api-fields.ts';
-import type { LogSign, MinerAdapter, MinerLaunch, MinerSample } from './miner.ts';
+import type { LogSign, PublishedMiner, MinerLaunch, MinerSample } from './miner.ts';
 
 /** `GET /2/summary`. Hash rates are H/s over 10 s, 60 s and 15 min, null until that much time has passed; uptime in seconds. */
 const Summary = z.object({
@@ -63,7 +63,7 @@ const SIGNS: readonly [RegExp, LogSign][] = [
 ];
 
 /** XMRig mines RandomX and its kin on the CPU. */
-export const xmrig: MinerAdapter = {
+export const xmrig: PublishedMiner = {
   name: 'xmrig',
   release: {
     asset: /^xmrig-(?<version>\d+\.\d+\.\d+)-linux-static-x64\.tar\.gz$/,

@@ -1,0 +1,304 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FakeClock } from '../test/fakes/clock.ts';
+import { realClock, type Clock } from './clock.ts';
+import { downloadTo, type DownloadProgress, type DownloadRequest } from './download.ts';
+import { SpotrigError } from './errors.ts';
+import { silentLogger } from './logger.ts';
+
+const file = randomBytes(300_000);
+const sha256 = createHash('sha256').update(file).digest('hex');
+/** Real timers for the guards, none for the pauses between tries. */
+const clock: Clock = { ...realClock, sleep: () => Promise.resolve() };
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+let dir: string;
+let server: Server;
+let base: string;
+let routes: Record<string, Handler>;
+let asked: { path: string; range: string | undefined }[];
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spotrig-download-'));
+  routes = {};
+  asked = [];
+  server = createServer((request, response) => {
+    const path = request.url ?? '';
+    asked.push({ path, range: request.headers.range });
+    const handler = routes[path.split('?')[0] ?? ''];
+    if (handler === undefined) response.writeHead(404).end();
+    else handler(request, response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+});
+
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+  await rm(dir, { recursive: true });
+});
+
+function from(request: IncomingMessage): number {
+  return Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+}
+
+/** Serves `body` with ranges, and cuts the connection after `cutAfter` bytes of an answer. */
+function serve(body: Buffer, cutAfter = Infinity): Handler {
+  return (request, response) => {
+    const start = from(request);
+    if (start >= body.length) {
+      response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end();
+      return;
+    }
+    const rest = body.subarray(start);
+    const headers = {
+      'content-length': rest.length,
+      'content-range': `bytes ${start}-${body.length - 1}/${body.length}`,
+    };
+    response.writeHead(start > 0 ? 206 : 200, headers);
+    if (cutAfter >= rest.length) response.end(rest);
+    else response.write(rest.subarray(0, cutAfter), () => setImmediate(() => response.destroy()));
+  };
+}
+
+interface Call extends Partial<DownloadRequest> {
+  paths: string[];
+}
+
+function download({ paths, ...more }: Call): Promise<void> {
+  return downloadTo({
+    urls: paths.map((path) => base + path),
+    path: join(dir, 'part'),
+    sha256,
+    maxBytes: 1_000_000,
+    clock,
+    stallMs: 5_000,
+    totalMs: 10_000,
+    log: silentLogger,
+    dropped: new Set(),
+    ...more,
+  });
+}
+
+async function held(): Promise<Buffer> {
+  return readFile(join(dir, 'part'));
+}
+
+async function failure(call: Promise<void>): Promise<SpotrigError> {
+  const error: unknown = await call.then(
+    () => null,
+    (e: unknown) => e,
+  );
+  if (!(error instanceof SpotrigError)) throw new Error('expected a SpotrigError', { cause: error });
+  return error;
+}
+
+describe('downloadTo', () => {
+  it('fetches a file', async () => {
+    routes['/a'] = serve(file);
+    await download({ paths: ['/a'], sizeBytes: file.length });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked).toEqual([{ path: '/a', range: undefined }]);
+  });
+
+  it('resumes what an earlier process left', async () => {
+    routes['/a'] = serve(file);
+    await writeFile(join(dir, 'part'), file.subarray(0, 120_000));
+    await download({ paths: ['/a'] });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked).toEqual([{ path: '/a', range: 'bytes=120000-' }]);
+  });
+
+  it('asks nobody when the file is whole already', async () => {
+    await writeFile(join(dir, 'part'), file);
+    await download({ paths: ['/a'] });
+    expect(asked).toEqual([]);
+  });
+
+  it('goes on at the same address as long as it gives bytes', async () => {
+    routes['/a'] = serve(file, 100_000);
+    await download({ paths: ['/a'] });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.map((a) => a.range)).toEqual([undefined, 'bytes=100000-', 'bytes=200000-']);
+  });
+
+  it('takes the rest from the next address', async () => {
+    let calls = 0;
+    routes['/a'] = (request, response) =>
+      calls++ === 0 ? serve(file, 100_000)(request, response) : response.destroy();
+    routes['/b'] = serve(file);
+    await download({ paths: ['/a', '/b'] });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.at(-1)).toEqual({ path: '/b', range: 'bytes=100000-' });
+  });
+
+  it('starts over where the server does not do ranges', async () => {
+    routes['/a'] = (_request, response) => response.end(file);
+    await writeFile(join(dir, 'part'), file.subarray(0, 1000));
+    await download({ paths: ['/a'] });
+    expect((await held()).equals(file)).toBe(true);
+  });
+
+  it('does not append a range that it did not ask for', async () => {
+    routes['/a'] = (_request, response) => {
+      response.writeHead(206, { 'content-range': `bytes 0-${file.length - 1}/${file.length}` }).end(file);
+    };
+    routes['/b'] = serve(file);
+    await writeFile(join(dir, 'part'), file.subarray(0, 1000));
+    await download({ paths: ['/a', '/b'] });
+    expect((await held()).equals(file)).toBe(true);
+  });
+
+  it('starts over when everyone refuses the range', async () => {
+    routes['/a'] = serve(file);
+    await writeFile(join(dir, 'part'), Buffer.concat([file, Buffer.from('tail of another file')]));
+    await download({ paths: ['/a'] });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.map((a) => a.range)).toEqual(['bytes=300020-', undefined]);
+  });
+
+  it('drops an address that gave wrong bytes, for all later calls too', async () => {
+    routes['/bad'] = serve(randomBytes(file.length));
+    routes['/good'] = serve(file);
+    const dropped = new Set<string>();
+    const told: string[] = [];
+    const call: Call = {
+      paths: ['/bad', '/good'],
+      dropped,
+      onDropped: (url, error) => told.push(`${url} ${error.code}`),
+    };
+    await download(call);
+    expect((await held()).equals(file)).toBe(true);
+    expect(told).toEqual([`${base}/bad download_wrong_digest`]);
+    await rm(join(dir, 'part'));
+    asked = [];
+    await download(call);
+    expect(asked).toEqual([{ path: '/good', range: undefined }]);
+  });
+
+  it('does not blame an address for the bytes of another', async () => {
+    routes['/good'] = serve(file);
+    await writeFile(join(dir, 'part'), randomBytes(1000));
+    const dropped = new Set<string>();
+    await download({ paths: ['/good'], dropped });
+    expect((await held()).equals(file)).toBe(true);
+    expect(dropped.size).toBe(0);
+  });
+
+  it('drops an address by the size it tells, before its bytes come', async () => {
+    routes['/page'] = (_request, response) => response.end('<html>log in to the hotspot</html>');
+    routes['/good'] = serve(file);
+    const dropped = new Set<string>();
+    await writeFile(join(dir, 'part'), file.subarray(0, 1000));
+    await download({ paths: ['/page', '/good'], sizeBytes: file.length, dropped });
+    expect([...dropped]).toEqual([`${base}/page`]);
+    expect(asked.at(-1)).toEqual({ path: '/good', range: 'bytes=1000-' });
+  });
+
+  it('stops at the cap where no size is told', async () => {
+    routes['/a'] = (_request, response) => {
+      response.writeHead(200);
+      response.write(file); // no length, no end
+    };
+    const error = await failure(download({ paths: ['/a'], maxBytes: 100_000 }));
+    expect(error.code).toBe('download_failed');
+    expect(error.message).toContain('more than 100000 bytes');
+    expect((await stat(join(dir, 'part'))).size).toBeLessThanOrEqual(100_000);
+  });
+
+  it('leaves an address that stalls, and keeps what it gave', async () => {
+    routes['/slow'] = (_request, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 50_000));
+    };
+    let calls = 0;
+    routes['/silent'] = () => calls++;
+    routes['/good'] = serve(file);
+    await download({ paths: ['/silent', '/slow', '/good'], stallMs: 60 });
+    expect((await held()).equals(file)).toBe(true);
+    expect(calls).toBe(1);
+    expect(asked.at(-1)).toEqual({ path: '/good', range: 'bytes=50000-' });
+  });
+
+  it('ends at the total limit, and the part survives', async () => {
+    routes['/a'] = (_request, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 50_000));
+    };
+    const error = await failure(download({ paths: ['/a'], totalMs: 80 }));
+    expect(error.code).toBe('download_timeout');
+    expect((await stat(join(dir, 'part'))).size).toBe(50_000);
+  });
+
+  it('ends when it is told to', async () => {
+    const stop = new AbortController();
+    routes['/a'] = () => stop.abort(new SpotrigError('stopping', 'the order ends'));
+    const error = await failure(download({ paths: ['/a'], signal: stop.signal }));
+    expect(error.code).toBe('stopping');
+  });
+
+  it('names every address and its reason, without logins and queries', async () => {
+    routes['/a'] = (_request, response) => response.writeHead(503).end();
+    const urls = [base.replace('//', '//user:hidden@') + '/a?key=hidden', 'http://127.0.0.1:1/b', 'ftp://x/y'];
+    const error = await failure(download({ paths: [], urls }));
+    expect(error.code).toBe('download_failed');
+    expect(error.retryable).toBe(true);
+    expect(error.message).toContain(`${base}/a: answered 503`);
+    expect(error.message).toContain('ECONNREFUSED');
+    expect(error.message).toContain('ftp://x/y: not an http or https address');
+    expect(error.message).not.toContain('hidden');
+  });
+
+  it('says so when there is no address', async () => {
+    expect((await failure(download({ paths: [] }))).message).toContain('no address');
+  });
+
+  it('follows redirects, but not for ever', async () => {
+    routes['/old'] = (_request, response) => response.writeHead(302, { location: '/new' }).end();
+    routes['/new'] = serve(file);
+    await download({ paths: ['/old'] });
+    expect((await held()).equals(file)).toBe(true);
+    await rm(join(dir, 'part'));
+    routes['/loop'] = (_request, response) => response.writeHead(307, { location: '/loop' }).end();
+    routes['/lost'] = (_request, response) => response.writeHead(301).end();
+    const error = await failure(download({ paths: ['/loop', '/lost'] }));
+    expect(error.message).toContain('/loop: more than 5 redirects');
+  });
+
+  it('tells rate and remaining time every five seconds', async () => {
+    const fake = new FakeClock();
+    const seen: DownloadProgress[] = [];
+    let goOn = (): void => undefined;
+    const halfSent = new Promise<void>((resolve) => {
+      routes['/a'] = (_request, response) => {
+        response.writeHead(200, { 'content-length': file.length });
+        response.write(file.subarray(0, 100_000), () => resolve());
+        goOn = () => response.end(file.subarray(100_000));
+      };
+    });
+    const call = download({
+      paths: ['/a'],
+      clock: fake,
+      stallMs: 60_000,
+      totalMs: 60_000,
+      onProgress: (p) => seen.push(p),
+    });
+    await halfSent;
+    await expect.poll(async () => (await stat(join(dir, 'part'))).size).toBe(100_000);
+    await fake.advance(5_000);
+    goOn();
+    await call;
+    expect(seen).toEqual([{ bytes: 100_000, total_bytes: 300_000, rate_bytes_s: 20_000, eta_s: 10 }]);
+    expect(fake.pending).toBe(0);
+  });
+});

@@ -1,0 +1,94 @@
+// A large body over HTTP, from a byte on: what downloads are made of.
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { SpotrigError } from './errors.ts';
+
+export interface HttpBody {
+  /** Destroy it, or read it to its end. A connection that breaks is an error of the stream. */
+  stream: http.IncomingMessage;
+  /** Which byte of the file comes first: the offset that was asked for, or 0 where the server does not do ranges. */
+  startsAt: number;
+  /** Of the whole file; null where the server does not say. */
+  totalBytes: number | null;
+}
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
+
+/**
+ * Asks for a file from byte `offset` on and follows redirects (release pages send one on to a store), but never from https to http.
+ * Throws SpotrigError: http_bad_url, http_redirect, http_status, http_bad_range (a range that was not asked for, or a file
+ * that ends before `offset`), http_failed (with the cause); the signal's own reason when it is aborted.
+ */
+export async function openBody(o: { url: string; offset: number; signal: AbortSignal }): Promise<HttpBody> {
+  let url = parseUrl(o.url);
+  for (let redirects = 0; ; redirects++) {
+    const response = await get(url, o.offset, o.signal);
+    const status = response.statusCode ?? 0;
+    if (!REDIRECTS.includes(status)) return checked(response, status, o.offset);
+    response.destroy();
+    if (redirects === MAX_REDIRECTS) throw new SpotrigError('http_redirect', `more than ${MAX_REDIRECTS} redirects`);
+    url = redirectTarget(url, response.headers.location);
+  }
+}
+
+/** Where a redirect leads. Throws http_redirect for one that gives up TLS, http_bad_url for one that leads nowhere. */
+export function redirectTarget(from: URL, location: string | undefined): URL {
+  const to = parseUrl(URL.parse(location ?? '', from.href)?.href ?? '');
+  if (from.protocol === 'https:' && to.protocol === 'http:') {
+    throw new SpotrigError('http_redirect', `redirect from https to ${printableUrl(to.href)} refused`);
+  }
+  return to;
+}
+
+/** An address for a log or an error: no login, no query (signed addresses carry a key there). */
+export function printableUrl(text: string): string {
+  const url = URL.parse(text);
+  return url === null ? 'not an address' : `${url.protocol}//${url.host}${url.pathname}`;
+}
+
+function parseUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    throw new SpotrigError('http_bad_url', `not an http or https address: ${printableUrl(text)}`);
+  }
+  return url;
+}
+
+function get(url: URL, offset: number, signal: AbortSignal): Promise<http.IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const module = url.protocol === 'https:' ? https : http;
+    const headers = { 'accept-encoding': 'identity', ...(offset > 0 ? { range: `bytes=${offset}-` } : {}) };
+    // Family auto-selection gives each address 250 ms, and far hosts then fail falsely.
+    const agent = new module.Agent({ keepAlive: false, autoSelectFamily: false });
+    const request = module.get(url, { headers, agent, signal }, resolve);
+    // Stays: a connection may also break after the answer began, which the answer's stream reports by itself.
+    request.on('error', (error) => {
+      if (signal.aborted) reject(signal.reason as Error);
+      else reject(new SpotrigError('http_failed', 'request failed', { cause: error, retryable: true }));
+    });
+  });
+}
+
+function checked(response: http.IncomingMessage, status: number, offset: number): HttpBody {
+  const refuse = (code: string, message: string): never => {
+    response.destroy();
+    throw new SpotrigError(code, message, { retryable: true, context: { status } });
+  };
+  if (status === 200) {
+    return { stream: response, startsAt: 0, totalBytes: wholeNumber(response.headers['content-length']) };
+  }
+  if (status === 206) {
+    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
+    if (range === null || Number(range[1]) !== offset) {
+      return refuse('http_bad_range', `asked from byte ${offset} on, got "${response.headers['content-range'] ?? ''}"`);
+    }
+    return { stream: response, startsAt: offset, totalBytes: wholeNumber(range[2]) };
+  }
+  if (status === 416) return refuse('http_bad_range', `the file there ends before byte ${offset}`);
+  return refuse('http_status', `answered ${status} ${response.statusMessage ?? ''}`.trimEnd());
+}
+
+function wholeNumber(text: string | undefined): number | null {
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}
