@@ -1,7 +1,7 @@
 // What the reader's API of the collector answers. Times are ISO 8601 in UTC; units are in the names; unknown is null.
 import * as z from 'zod/mini';
 import { Amount, BootId, Count, WorkerName } from './fields.ts';
-import { GpuSample, MINER_STATES } from './records.ts';
+import { GpuSample, MINER_STATES, ReachabilityRecord } from './records.ts';
 
 /** `offline`: no report for longer than the collector's limit. `stuck`: hello at a failed stage and no report since. */
 export const WORKER_STATES = [...MINER_STATES, 'stuck', 'offline'] as const;
@@ -72,3 +72,9 @@ export const SeriesAnswer = z.object({
   temperature_c: z.array(z.nullable(z.number())),
 });
 export type SeriesAnswer = z.infer<typeof SeriesAnswer>;
+
+/** The newest sample of each worker and target in the last hour. */
+export const ReachabilityAnswer = z.object({
+  reachability: z.array(z.object({ worker: WorkerName, at: z.string(), record: ReachabilityRecord })),
+});
+export type ReachabilityAnswer = z.infer<typeof ReachabilityAnswer>;

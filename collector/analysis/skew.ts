@@ -1,0 +1,28 @@
+import type { Envelope } from '../../wire/envelope.ts';
+import type { NewReport } from '../store/store.ts';
+
+/** A smaller difference may be the network's; a larger one is a wrong clock, and the records are moved by it. */
+export const SKEW_MIN_MS = 5000;
+
+/**
+ * An envelope as the store takes it: moments by the collector's clock, none in the future, and without records received too
+ * late to be kept (`keep_ms`). Dropping these makes it safe to forget old (worker, boot, seq): what comes again then is too
+ * old as well.
+ */
+export function correctReport(envelope: Envelope, received_at_ms: number, keep_ms: number): NewReport {
+  const difference = received_at_ms - envelope.sentAt;
+  const skew_ms = Math.abs(difference) > SKEW_MIN_MS ? difference : 0;
+  const records = envelope.records.map((record) => ({
+    at_ms: Math.min(Math.max(0, record.at_ms + skew_ms), received_at_ms),
+    record,
+  }));
+  return {
+    worker: envelope.worker,
+    boot: envelope.boot,
+    seq: envelope.seq,
+    sent_at_ms: envelope.sentAt,
+    received_at_ms,
+    skew_ms,
+    records: records.filter((timed) => timed.at_ms >= received_at_ms - keep_ms),
+  };
+}

@@ -1,0 +1,19 @@
+import type { Clock } from '../platform/clock.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { Counters } from './counters.ts';
+import type { KeyRing } from './keys.ts';
+import type { PageFile } from './page-files.ts';
+import type { Settings } from './settings.ts';
+import type { Store } from './store/store.ts';
+
+/** Everything the app works with; main.ts makes the real ones, tests their own. */
+export interface CollectorDeps {
+  store: Store;
+  keys: KeyRing;
+  clock: Clock;
+  logger: Logger;
+  counters: Counters;
+  settings: Settings;
+  /** The built page's files, by path; empty where it was not built. */
+  page: readonly PageFile[];
+}

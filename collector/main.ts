@@ -1,0 +1,77 @@
+// The collector as a program. Exit codes: 0 stopped by a signal, 1 could not serve, 78 wrong settings.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { realClock } from '../platform/clock.ts';
+import { messageOf } from '../platform/errors.ts';
+import { createLogger } from '../platform/logger.ts';
+import { registerSecret } from '../platform/secrets.ts';
+import { buildApp } from './app.ts';
+import { Counters } from './counters.ts';
+import { loadKeys } from './keys.ts';
+import { readPage } from './page-files.ts';
+import { retain } from './retention.ts';
+import { HELP, type Settings, readSettings } from './settings.ts';
+import { openSqliteStore } from './store/sqlite.ts';
+
+/** The database's name in the data folder. */
+export const DATABASE_FILE = 'collector.sqlite';
+const EXIT_CONFIG = 78;
+
+/** Serves until INT or TERM, or until `signal` ends it; resolves with the exit code. */
+export async function runCollector(argv: readonly string[], signal?: AbortSignal): Promise<number> {
+  const read = readSettings(argv, process.env);
+  if (read.kind === 'help') {
+    process.stdout.write(HELP);
+    return 0;
+  }
+  if (read.kind === 'wrong') {
+    process.stderr.write(`spotrig collector: wrong settings\n${read.complaints.map((c) => `  ${c}\n`).join('')}`);
+    return EXIT_CONFIG;
+  }
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    return await serve(read.settings, signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]));
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
+  const logger = createLogger({ name: 'collector', level: settings.log_level });
+  if (settings.admin_token !== null) registerSecret(settings.admin_token);
+  try {
+    await mkdir(settings.data_dir, { recursive: true, mode: 0o700 });
+    const keys = await loadKeys(settings.data_dir);
+    const page = await readPage(settings.page_dir);
+    const store = openSqliteStore(join(settings.data_dir, DATABASE_FILE));
+    const app = buildApp({ store, keys, clock: realClock, logger, counters: new Counters(), settings, page });
+    const ended = new AbortController();
+    const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });
+    try {
+      const url = await app.listen({ ...settings.listen, listenTextResolver: () => '' });
+      // Printed at every log level: it is what a parent process waits for.
+      process.stdout.write(`${JSON.stringify({ name: 'collector', url, msg: 'collector listens' })}\n`);
+      logger.info({ data: settings.data_dir, release: settings.release_dir }, 'collector serves');
+      await aborted(signal);
+    } finally {
+      ended.abort();
+      await app.close();
+      await pruning;
+      await store.close();
+    }
+    logger.info({}, 'collector stopped');
+    return 0;
+  } catch (error) {
+    logger.error({ error: messageOf(error) }, 'collector failed');
+    return 1;
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

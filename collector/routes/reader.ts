@@ -1,0 +1,107 @@
+// The reader's API: the fleet, one worker, its last hours, events, reachability. Its shapes are wire/api.ts.
+import type { FastifyInstance } from 'fastify';
+import * as z from 'zod/mini';
+import type { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
+import { WorkerName } from '../../wire/fields.ts';
+import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
+import { seriesOf } from '../analysis/series.ts';
+import { eventRow, workerRow } from '../analysis/worker-row.ts';
+import type { CollectorDeps } from '../deps.ts';
+import { Refusal } from '../refusal.ts';
+import type { WorkerFacts } from '../store/store.ts';
+
+const DETAIL_LOG_LINES = 200;
+const DETAIL_EVENTS = 50;
+/** A day at one record of a kind per ten seconds. */
+const SERIES_RECORDS_MAX = 8640;
+const REACHABILITY_SINCE_MS = 3_600_000;
+const REACHABILITY_RECORDS_MAX = 5000;
+
+/** A whole number in a query, from `least` to `most`. */
+function numberIn(least: number, most: number, otherwise: number) {
+  const text = z._default(z.string().check(z.regex(/^[0-9]{1,9}$/)), String(otherwise));
+  return z.pipe(text, z.pipe(z.transform(Number), z.number().check(z.minimum(least), z.maximum(most))));
+}
+
+const IdParams = z.object({ id: WorkerName });
+const SeriesQuery = z.object({ since_s: numberIn(60, 86_400, 3600) });
+const EventsQuery = z.object({ limit: numberIn(1, 1000, 100), worker: z.optional(WorkerName) });
+
+/** Registers `/api/v1/*` in a scope that lets readers pass only. */
+export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
+  const { store, clock, settings } = deps;
+
+  async function factsOf(params: unknown): Promise<WorkerFacts> {
+    const { id } = parsed(IdParams, params);
+    const facts = await store.worker(id, clock.nowMs() - DELIVERED_WINDOW_MS);
+    if (facts === null) throw new Refusal('not_found', `no worker ${id} has reported`);
+    return facts;
+  }
+
+  app.get('/api/v1/workers', async (): Promise<WorkersAnswer> => {
+    const now_ms = clock.nowMs();
+    const facts = await store.workers(now_ms - DELIVERED_WINDOW_MS);
+    return { workers: facts.map((worker) => workerRow(worker, now_ms, settings)) };
+  });
+
+  app.get('/api/v1/workers/:id', async (request): Promise<WorkerDetail> => {
+    const facts = await factsOf(request.params);
+    const [host, logs, events] = await Promise.all([
+      store.host(facts.id),
+      store.series(facts.id, 'log', 0, DETAIL_LOG_LINES),
+      store.events({ worker: facts.id, limit: DETAIL_EVENTS }),
+    ]);
+    const lines = logs.flatMap(({ at_ms, record }) =>
+      record.lines.map((line) => ({ at: new Date(at_ms).toISOString(), source: record.source, line })),
+    );
+    return {
+      worker: workerRow(facts, clock.nowMs(), settings),
+      host: host?.record ?? null,
+      log: lines.slice(-DETAIL_LOG_LINES),
+      events: events.map(eventRow),
+    };
+  });
+
+  app.get('/api/v1/workers/:id/series', async (request): Promise<SeriesAnswer> => {
+    const { since_s } = parsed(SeriesQuery, request.query);
+    const { id } = await factsOf(request.params);
+    const now_ms = clock.nowMs();
+    const since_ms = now_ms - since_s * 1000;
+    const [hashrate, shares, gpu] = await Promise.all([
+      store.series(id, 'hashrate', since_ms, SERIES_RECORDS_MAX),
+      store.series(id, 'shares', since_ms - DELIVERED_WINDOW_MS, SERIES_RECORDS_MAX),
+      store.series(id, 'gpu', since_ms, SERIES_RECORDS_MAX),
+    ]);
+    return seriesOf({ hashrate, shares, gpu, since_ms, now_ms });
+  });
+
+  app.get('/api/v1/events', async (request): Promise<EventsAnswer> => {
+    const { limit, worker } = parsed(EventsQuery, request.query);
+    const events = await store.events(worker === undefined ? { limit } : { limit, worker });
+    return { events: events.map(eventRow) };
+  });
+
+  app.get('/api/v1/reachability', async (): Promise<ReachabilityAnswer> => {
+    const found = await store.reachability(clock.nowMs() - REACHABILITY_SINCE_MS, REACHABILITY_RECORDS_MAX);
+    const latest = new Map<string, (typeof found)[number]>();
+    for (const sample of found) {
+      const { role, host, port } = sample.record.target;
+      const key = `${sample.worker} ${role} ${host} ${port}`;
+      if (!latest.has(key)) latest.set(key, sample);
+    }
+    return {
+      reachability: [...latest.values()].map(({ worker, at_ms, record }) => ({
+        worker,
+        at: new Date(at_ms).toISOString(),
+        record,
+      })),
+    };
+  });
+}
+
+function parsed<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
+  const result = z.safeParse(schema, value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Refusal('bad_request', issue?.message ?? 'a parameter is wrong', { field: issue?.path.join('.') ?? '' });
+}

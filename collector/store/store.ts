@@ -1,0 +1,131 @@
+// What the collector keeps, behind one interface: SQLite now (sqlite.ts), other engines later. The cases in
+// test/contract/store.test.ts hold for every implementation. Times are unix ms of the collector's clock.
+import type {
+  GpuRecord,
+  HashrateRecord,
+  HostRecord,
+  LifecycleRecord,
+  LogRecord,
+  ReachabilityRecord,
+  SharesRecord,
+  WireRecord,
+} from '../../wire/records.ts';
+
+/** A record with its moment corrected to the collector's clock. */
+export interface Timed<T> {
+  at_ms: number;
+  record: T;
+}
+
+/** A report that passed every check of the edge. */
+export interface NewReport {
+  worker: string;
+  boot: string;
+  seq: number;
+  sent_at_ms: number;
+  received_at_ms: number;
+  /** received - sent, where it is large enough to be a wrong clock; else 0. The records are corrected by it already. */
+  skew_ms: number;
+  records: readonly Timed<WireRecord>[];
+}
+
+/**
+ * What a stored report says about its boot. `first`: the worker's first. `current`: the boot that was current. `switched`: a
+ * boot not seen before took over. `late`: an older boot's spool arrives. `returned`: an older boot took over again, so two
+ * boots of one worker live at once.
+ */
+export type BootChange = 'first' | 'current' | 'switched' | 'late' | 'returned';
+
+export type AddOutcome = { stored: true; boot_change: BootChange } | { stored: false };
+
+export interface NewHello {
+  worker: string;
+  stage: string;
+  code: number;
+  received_at_ms: number;
+}
+
+/** An event in the store: a worker's, a hello, or one that the collector made (boot null where none is known). */
+export interface StoredEvent extends Timed<LifecycleRecord> {
+  worker: string;
+  boot: string | null;
+}
+
+/** Sums of shares records, ready for an interval (stratum/interval.ts). */
+export interface SharesSums {
+  records: number;
+  window_ms: number;
+  work_hashes: number;
+  work_sq_hashes2: number;
+  work_max_hashes: number;
+}
+
+/** The newest facts of one worker; those of a kind are of its current boot. */
+export interface WorkerFacts {
+  id: string;
+  boot: string | null;
+  last_report_ms: number | null;
+  hello: { stage: string; code: number; at_ms: number } | null;
+  hashrate: Timed<HashrateRecord> | null;
+  shares: Timed<SharesRecord> | null;
+  gpu: Timed<GpuRecord> | null;
+  shares_window: SharesSums;
+  last_event: StoredEvent | null;
+}
+
+/** Record kinds that are read back as a time series. */
+export interface SeriesKinds {
+  hashrate: HashrateRecord;
+  shares: SharesRecord;
+  gpu: GpuRecord;
+  log: LogRecord;
+}
+
+export type Revocation =
+  | { by: 'token'; digest: string; reason: string; created_ms: number }
+  | { by: 'worker'; worker: string; expires_up_to_s: number; reason: string; created_ms: number };
+
+/** What a token is looked up by in the revocations. */
+export interface TokenIdentity {
+  worker: string;
+  /** SHA-256 of the mac, hex. */
+  digest: string;
+  expires_s: number;
+}
+
+/** Every method rejects with SpotrigError('store_failed') where the engine fails; nothing of that call is then stored. */
+export interface Store {
+  /** Resolves after the commit. A report that is there already (worker, boot, seq) changes nothing. */
+  addReport(report: NewReport): Promise<AddOutcome>;
+  addHello(hello: NewHello): Promise<void>;
+  /** An event that the collector itself noticed. */
+  addEvent(event: StoredEvent): Promise<void>;
+
+  /** Every worker, by name. `shares_since_ms` is where the shares window begins. */
+  workers(shares_since_ms: number): Promise<WorkerFacts[]>;
+  worker(id: string, shares_since_ms: number): Promise<WorkerFacts | null>;
+  /** Host facts of the worker's current boot. */
+  host(id: string): Promise<Timed<HostRecord> | null>;
+  /** Oldest first; where there are more than `limit`, the newest `limit`. */
+  series<K extends keyof SeriesKinds>(
+    worker: string,
+    kind: K,
+    since_ms: number,
+    limit: number,
+  ): Promise<Timed<SeriesKinds[K]>[]>;
+  /** Newest first; of one worker or of all. */
+  events(query: { worker?: string; limit: number }): Promise<StoredEvent[]>;
+  /** Newest first. */
+  reachability(since_ms: number, limit: number): Promise<(Timed<ReachabilityRecord> & { worker: string })[]>;
+
+  revoke(revocation: Revocation): Promise<void>;
+  /** Sees at once what another process revoked. */
+  isRevoked(token: TokenIdentity): Promise<boolean>;
+  /** The latest expiry (unix seconds) up to which all tokens of the worker are revoked; null where none is. */
+  revokedUpTo(worker: string): Promise<number | null>;
+
+  /** Drops what was received before, at most `max_rows` rows of a table in one step; returns how many rows went. */
+  prune(received_before_ms: number, max_rows: number): Promise<number>;
+  /** Finishes what was accepted, then closes. */
+  close(): Promise<void>;
+}
