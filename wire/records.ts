@@ -241,6 +241,7 @@ export type ReachabilityRecord = z.infer<typeof ReachabilityRecord>;
 /** Events a worker sends. A collector takes names it does not know, so that a newer worker is not refused. */
 export const LIFECYCLE_EVENTS = [
   'worker_started',
+  'settings_refused',
   'worker_stopping',
   'artifact_ready',
   'artifact_failed',
@@ -254,6 +255,7 @@ export const LIFECYCLE_EVENTS = [
   'pool_connected',
   'pool_disconnected',
   'pool_unreachable',
+  'pool_login_refused',
   'gpu_tool_absent',
   'gpu_tool_failed',
   'spool_dropped',

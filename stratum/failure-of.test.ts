@@ -1,0 +1,25 @@
+import { describe, expect, it } from 'vitest';
+import * as z from 'zod/mini';
+import { Failure } from '../wire/failure.ts';
+import { failureOf } from './failure-of.ts';
+
+describe('failureOf', () => {
+  it.each([
+    ['ECONNREFUSED', 'connection_refused'],
+    ['ECONNRESET', 'connection_reset'],
+    ['EPIPE', 'connection_reset'],
+    ['ETIMEDOUT', 'generic_timeout_error'],
+    ['ENOTFOUND', 'dns_nxdomain_error'],
+    ['EAI_AGAIN', 'dns_temporary_failure'],
+    ['EHOSTUNREACH', 'host_unreachable'],
+  ])('names %s', (code, failure) => {
+    expect(failureOf(Object.assign(new Error('x'), { code }))).toBe(failure);
+  });
+
+  it('keeps the text of what it does not know, without addresses, within the length of the wire', () => {
+    const failure = failureOf(new Error('connect EWEIRD 192.0.2.7:3333 and [2001:db8::1]:80 and 2001:db8::2'));
+    expect(failure).toBe('unknown_failure: connect EWEIRD [scrubbed] and [scrubbed] and [scrubbed]');
+    expect(z.safeParse(Failure, failureOf(new Error('x'.repeat(1000)))).success).toBe(true);
+    expect(z.safeParse(Failure, failureOf(undefined)).success).toBe(true);
+  });
+});
