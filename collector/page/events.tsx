@@ -1,0 +1,50 @@
+// What happened to a worker, newest first, with the log lines that came with it as evidence.
+import type { EventRow } from '../../wire/api.ts';
+import { ToneIcon } from './badge.tsx';
+import { formatAgeOf, formatClock, formatName } from './format.ts';
+
+function ending(event: EventRow): string | null {
+  if (event.signal !== null) return `signal ${event.signal}`;
+  return event.exit_code === null ? null : `exit code ${event.exit_code}`;
+}
+
+function Event({ event, now_ms }: { event: EventRow; now_ms: number }) {
+  const end = ending(event);
+  return (
+    <li class={`level-${event.level}`}>
+      <p>
+        {event.level === 'info' ? (
+          <span class="dot" aria-hidden="true" />
+        ) : (
+          <ToneIcon tone={event.level === 'warn' ? 'warn' : 'bad'} />
+        )}
+        <strong>{formatName(event.event)}</strong>
+        {end !== null && <span class="ending">{end}</span>}
+        <time class="muted" dateTime={event.at} title={event.at}>
+          {formatClock(Date.parse(event.at))} · {formatAgeOf(event.at, now_ms)} ago
+        </time>
+      </p>
+      {event.detail !== '' && <p class="data">{event.detail}</p>}
+      {event.log.length > 0 && (
+        <details>
+          <summary>
+            {event.log.length} log {event.log.length === 1 ? 'line' : 'lines'}
+          </summary>
+          <pre class="data">{event.log.join('\n')}</pre>
+        </details>
+      )}
+    </li>
+  );
+}
+
+/** The events of one worker. */
+export function Events({ events, now_ms }: { events: readonly EventRow[]; now_ms: number }) {
+  if (events.length === 0) return <p class="muted">Nothing has happened yet.</p>;
+  return (
+    <ul class="events">
+      {events.map((event) => (
+        <Event key={`${event.at} ${event.event} ${event.detail}`} event={event} now_ms={now_ms} />
+      ))}
+    </ul>
+  );
+}

@@ -1,0 +1,42 @@
+// The collector's page: one look says who hashes, who does not, and why.
+import { render } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import type { WorkersAnswer } from '../../wire/api.ts';
+import { useView } from './address.ts';
+import { Detail } from './detail.tsx';
+import { Fleet } from './fleet.tsx';
+import { Header, Unreachable } from './header.tsx';
+import { usePoll } from './poll.ts';
+import { totalsOf } from './totals.ts';
+import './styles.css';
+
+const POLL_MS = 5_000;
+
+function App() {
+  const [view, change] = useView();
+  const fleet = usePoll<WorkersAnswer>('/api/v1/workers', POLL_MS);
+  const scroll = useRef({ top: 0 });
+  const trouble = totalsOf(fleet.data?.workers ?? []).trouble;
+
+  useEffect(() => {
+    const place = view.worker === null ? 'spotrig' : `${view.worker} · spotrig`;
+    document.title = trouble > 0 ? `(${trouble}) ${place}` : place;
+  }, [trouble, view.worker]);
+
+  return (
+    <>
+      <Header fleet={fleet} />
+      <Unreachable polled={fleet} what="the fleet" />
+      <main>
+        {view.worker === null ? (
+          <Fleet fleet={fleet} view={view} change={change} scroll={scroll.current} />
+        ) : (
+          <Detail key={view.worker} id={view.worker} view={view} poll_ms={POLL_MS} />
+        )}
+      </main>
+    </>
+  );
+}
+
+const root = document.getElementById('app');
+if (root !== null) render(<App />, root);
