@@ -22,7 +22,7 @@ export interface MeterView {
     rate_hs: number | null;
     low_hs: number | null;
     high_hs: number | null;
-    window_ms: number;
+    window_ms: number | null;
   };
 }
 
