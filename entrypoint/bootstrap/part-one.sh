@@ -5,7 +5,7 @@
 {
 # f: this file, absolute. M: mirrors, in the order they are tried; part two uses both.
 f=$0
-[[ $f = /* ]]||f=$PWD/$f
+[[ $f = /* ]]||f=$PWD/${f#./}
 e=${DELEGATED_ENTRYPOINT%%[?#]*}
 M="${SPOTRIG_MIRRORS//,/ } ${e%/*} @MIRRORS@"
 d=@PART_TWO_SHA256@

@@ -109,7 +109,7 @@ sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $
 # get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes.
 # What came stays in partial/SHA, and the unpacker is fed while the rest comes.
 get(){
-local p=partial/$1 m x i a before last
+local p=partial/$1 m x i a before last result=1
 for m in $M;do
 for x in wget curl python3;do
 hash $x||continue
@@ -144,11 +144,14 @@ say "${1::9}: $s of $2 bytes, ${m##*@}, $x"
 ((s>before))&&pause=1
 ((s<$2))&&continue
 ok "$4" "$5"&&return
+say "wrong bytes"
 rm -f "$p"
-return 2
+result=2
+# All of it came from this mirror, so no other tool will get better bytes there.
+((before))||break
 done
 done
-return 1
+return $result
 }
 fresh(){
 rm -rf $new
@@ -249,7 +252,7 @@ pause=1
 while :;do
 running=1
 began=$SECONDS
-$A/$node/node @NODE_FLAGS@ $A/$payload/main.cjs 2>&1 &
+$A/$node/node @NODE_FLAGS@ "$H/$A/$payload/main.cjs" 2>&1 &
 c=$!
 # It came while nothing was there to be told.
 ((signals))&&kill $c

@@ -6,12 +6,11 @@ const { env } = process;
 const wish = env['STAND_IN'] ?? 'exit 0';
 
 function note(what: Record<string, unknown>): void {
-  appendFileSync(`${env['SPOTRIG_HOME'] ?? '.'}/stand-in.jsonl`, `${JSON.stringify(what)}\n`);
+  appendFileSync(`${env['SPOTRIG_HOME'] ?? '.'}/stand-in.jsonl`, `${JSON.stringify({ ...what, pid: process.pid })}\n`);
 }
 
 note({
   event: 'start',
-  pid: process.pid,
   boot: env['SPOTRIG_BOOT'],
   home: env['SPOTRIG_HOME'],
   payload: env['SPOTRIG_PAYLOAD_SHA256'],
@@ -32,7 +31,7 @@ if (wish === 'serve') {
     });
   }
   setInterval(() => {}, 1000);
-  console.log('stand-in ready');
+  note({ event: 'ready' });
 } else {
   process.exitCode = Number(wish.replace('exit ', ''));
 }
