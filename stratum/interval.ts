@@ -5,7 +5,7 @@
 import { gammaQuantile } from './gamma.ts';
 
 /** The confidence of every interval that spotrig shows. */
-export const CONFIDENCE = 0.999;
+const CONFIDENCE = 0.999;
 
 /** Sums over the accepted shares of a window, in expected hashes per share; they add up over windows (the maximum: by max). */
 export interface ShareWork {

@@ -1,7 +1,7 @@
 // Lines out of a byte stream. Works on bytes, so a character that is split between two chunks does no harm.
 
 /** Longer lines than any pool sends (a Bitcoin job with a long merkle branch is 4 KB); pools themselves cut at 1 to 32 KB. */
-export const LINE_MAX_BYTES = 65_536;
+const LINE_MAX_BYTES = 65_536;
 
 const LF = 0x0a;
 

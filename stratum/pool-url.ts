@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 
 /** Schemes that the relay can dial. */
-export const POOL_SCHEMES = ['stratum+tcp'] as const;
+const POOL_SCHEMES = ['stratum+tcp'] as const;
 
 /** One endpoint of a pool, taken apart. */
 export interface PoolUrl {

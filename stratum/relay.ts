@@ -22,7 +22,7 @@ export interface RelayEvent {
   failure: Failure | null;
 }
 
-export interface RelayState {
+interface RelayState {
   /** Without a login. */
   pool: string;
   /** Connections of miners now, and those of them that the pool serves. */
