@@ -14,11 +14,11 @@ M+=" @MIRRORS@"
 A=artifacts
 # new: the folder in which an artefact is made before it is renamed to its digest; the lock makes it ours alone.
 new=$A/.new
-payload=@PAYLOAD_SHA256@
+main=@PAYLOAD_SHA256@
 node=@NODE_SHA256@
-# signals: how many came. running: Node is up, so a signal is passed to it as it is. total: seconds for one download.
-signals=0
-running=
+# sigs: how many signals came. up: Node runs, so a signal is passed to it as it is. total: seconds for one download.
+sigs=0
+up=
 total=1800
 
 # One line to stdout and to log/head.log, which is cut to its tail at one line in 64, so it stays far below 256 KB.
@@ -30,9 +30,9 @@ echo "$line">>"$H/log/head.log"
 ((RANDOM%64))||{ tail -c99999 "$H/log/head.log">"$H/log/new"&&mv "$H/log/new" "$H/log/head.log"; }
 }
 
-# request TOOL URL RANGE BODY: the answer's bytes to stdout. With a body it is a hello and carries the token, which
+# ask TOOL URL RANGE BODY: the answer's bytes to stdout. With a body it is a hello and carries the token, which
 # stays out of every argv (wget takes it from a file only). Replaces its subshell, so a signal reaches the tool.
-request(){
+ask(){
 case $1 in
 wget)exec timeout $total wget -qO- -t1 -T20 ${3:+--start-pos=${3%-*} --header="Range: bytes=$3"} ${4:+--config="$H/run/rc" --header=Content-Type:application/json --post-data="$4"} "$2";;
 curl)exec timeout $total curl -fsL --connect-timeout 20 -y20 -Y99 ${3:+-r"$3"} ${4:+-K- -HContent-Type:application/json -d"$4"} "$2" <<<"header=\"Authorization: Bearer $T\"";;
@@ -49,7 +49,7 @@ hello(){
 [ -z "$T" ]||(total=5
 for u in ${SPOTRIG_COLLECTOR//,/ };do
 for x in wget curl python3;do
-hash $x&&(request $x "${u%/}/v1/hello" '' "{\"worker\":\"$w\",\"stage\":\"$1\",\"code\":$2}")&&exit
+hash $x&&(ask $x "${u%/}/v1/hello" '' "{\"worker\":\"$w\",\"stage\":\"$1\",\"code\":$2}")&&exit
 done
 done)>/dev/null&
 }
@@ -61,7 +61,7 @@ hello "$1" "$2"
 # job [PID]: waits for background work; a signal meanwhile ends the head.
 job(){
 wait "$@"
-((signals))&&exit 143
+((sigs))&&exit 143
 }
 nap(){
 sleep "$1"&
@@ -70,8 +70,8 @@ job $!
 # Only the first process of a pipeline need be told: the others end with it.
 # shellcheck disable=SC2317
 signal(){
-((signals+=1))
-[ "$running" ]||set -- TERM
+((sigs+=1))
+[ "$up" ]||set -- TERM
 # shellcheck disable=SC2046
 kill -"$1" $(jobs -p)
 }
@@ -80,8 +80,8 @@ for s in TERM INT HUP;do
 trap "signal $s" $s
 done
 
-# identify PID: sets id to pid and start time, which name a process for good. live PID START: is it still there?
-identify(){
+# whois PID: sets id to pid and start time, which name a process for good. live PID START: is it still there?
+whois(){
 read -r stat</proc/"$1"/stat||return
 # shellcheck disable=SC2206
 stat=(${stat##*) })
@@ -89,7 +89,7 @@ id="$1 ${stat[19]}"
 [ "${stat[0]}" != Z ]
 }
 live(){
-[ "$1" ]&&identify "$1"&&[ "$id" = "$*" ]
+[ "$1" ]&&whois "$1"&&[ "$id" = "$*" ]
 }
 # size FILE: sets s, 0 when absent. ok FILE SHA256.
 size(){
@@ -100,7 +100,7 @@ ok(){
 }
 # Any second word only asks whether this unpacker is there.
 # shellcheck disable=SC2317
-unpack_py(){
+py(){
 # shellcheck disable=SC2086
 python3 -c "import sys,shutil,$1 as z
 sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $2
@@ -109,24 +109,24 @@ sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $
 # get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes.
 # What came stays in partial/SHA, and the unpacker is fed while the rest comes.
 get(){
-local p=partial/$1 m x i a before last result=1
+local p=partial/$1 m x i a had last result=1
 for m in $M;do
 for x in wget curl python3;do
 hash $x||continue
 m=${m%/}
 size "$p"
-before=$s
-request $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -a "$p"; }|$3|head -c"$6">"$4"&
+had=$s
+ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -a "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
 # A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once.
 last=-1
-if ((s<$2&&s-before<65536));then
+if ((s<$2&&s-had<65536));then
 while ((s<$2&&s>last));do
 last=$s
 for i in 0 1 2 3;do
 a=$((s+i*6000))
-request $x "$m/$A/$1" $a-$((a+5999))|head -c6000>"$p.$i"&
+ask $x "$m/$A/$1" $a-$((a+5999))|head -c6000>"$p.$i"&
 done
 job
 for i in 0 1 2 3;do
@@ -141,14 +141,14 @@ job $!
 }
 fi
 say "${1::9}: $s of $2 bytes, ${m##*@}, $x"
-((s>before))&&pause=1
+((s>had))&&pause=1
 ((s<$2))&&continue
 ok "$4" "$5"&&return
 say "wrong bytes"
 rm -f "$p"
 result=2
 # All of it came from this mirror, so no other tool will get better bytes there.
-((before))||break
+((had))||break
 done
 done
 return $result
@@ -176,7 +176,7 @@ done
 H=$PWD
 [ -z "$T" ]||echo "header=Authorization: Bearer $T">run/rc
 read -r B</proc/sys/kernel/random/uuid
-export SPOTRIG_HOME=$H SPOTRIG_BOOT=${B//-} SPOTRIG_PAYLOAD_SHA256=$payload SPOTRIG_SCRIPT=$f
+export SPOTRIG_HOME=$H SPOTRIG_BOOT=${B//-} SPOTRIG_PAYLOAD_SHA256=$main SPOTRIG_SCRIPT=$f
 say "start, boot $SPOTRIG_BOOT"
 hello start 0
 [ -z "$SPOTRIG_HEALED" ]||fail part_two 1
@@ -185,7 +185,7 @@ unset SPOTRIG_HEALED
 # The lock: run/lock.N, a link to "pid start" of its owner, made by ln in one step; the highest N counts. A dead owner's
 # lock is never removed to be made again (two could do so at once): the next number is taken, which only one can make,
 # and whoever made a number that is no longer the highest has lost. Older numbers are removed by the owner only.
-identify $$
+whois $$
 me=$id
 waited=
 until
@@ -205,21 +205,23 @@ read -r a b<run/node
 live "$a" "$b"&&kill -9 "$a"
 
 pause=1
-[ -f $A/$payload/main.cjs ]||{
+while :;do
+[ -f $A/$main/main.cjs ]||{
+pause=1
 fresh
 tail -c+@PAYLOAD_START@ "$f"|head -c@PAYLOAD_BYTES@>$new/main.cjs
-ok $new/main.cjs $payload||until get $payload @PAYLOAD_BYTES@ cat $new/main.cjs $payload @PAYLOAD_BYTES@;do
+ok $new/main.cjs $main||until get $main @PAYLOAD_BYTES@ cat $new/main.cjs $main @PAYLOAD_BYTES@;do
 fail payload $?
 again
 fresh
 done
-put $payload main.cjs $payload
+put $main main.cjs $main
 }
 
-unpackers=(@UNPACKERS@)
+kinds=(@UNPACKERS@)
 [ -f $A/$node/node ]||until
 fresh
-for z in "${unpackers[@]}";do
+for z in "${kinds[@]}";do
 $z --help</dev/null >/dev/null&&break
 z=
 done
@@ -231,7 +233,7 @@ size "partial/$1"
 { read -r free;read -r free; }< <(df -k --output=avail .)
 if [ -z "$z" ];then
 fail unpack 127
-elif ((free*1024<@NODE_BYTES@+$2-s+1000000));then
+elif ((${free:=999999999}*1024<@NODE_BYTES@+$2-s+1000000));then
 say "disk: $free KB free, need $(((@NODE_BYTES@+$2-s)/1024+1000))"
 fail disk 28
 else
@@ -240,7 +242,7 @@ case $? in
 0)put $node node "$1";;
 1)fail runtime 1;;
 *)fail unpack 2
-unpackers=("${unpackers[@]:1}" "${unpackers[0]}")
+kinds=("${kinds[@]:1}" "${kinds[0]}")
 esac
 fi
 [ -f $A/$node/node ]
@@ -248,27 +250,25 @@ do
 again
 done
 
-pause=1
-while :;do
-running=1
+up=1
 began=$SECONDS
-$A/$node/node @NODE_FLAGS@ "$H/$A/$payload/main.cjs" 2>&1 &
+$A/$node/node @NODE_FLAGS@ "$H/$A/$main/main.cjs" 2>&1 &
 c=$!
 # It came while nothing was there to be told.
-((signals))&&kill $c
-identify $c
+((sigs))&&kill $c
+whois $c
 echo "$id">run/node
 # A signal interrupts wait; 127 means that the code was already taken.
 code=127
-while seen=$signals
+while seen=$sigs
 wait $c
 e=$?
 ((e==127))||code=$e
-((seen!=signals))
+((seen!=sigs))
 do :
 done
-running=
-((signals))&&exit $code
+up=
+((sigs))&&exit $code
 case $code in
 0)exit 0;;
 78)fail settings 78
@@ -277,6 +277,10 @@ exit 78
 esac
 fail node $code
 ((SECONDS-began<60))||pause=1
+# A disk that lies: what turns out to be damaged is fetched again.
+for x in $node/node $main/main.cjs;do
+ok "$A/$x" "${x%/*}"||rm -rf "${A:?}/${x%/*}"
+done
 again
 done
 exit

@@ -43,8 +43,8 @@ export interface Head {
  * that fit it, part two the rest. Throws `head_too_long`, `head_placeholder` or `head_not_ascii`.
  */
 export function fillHead(templates: Templates, facts: HeadFacts): Head {
-  const xzWords = ["'xz -dc'", "'unpack_py lzma'"];
-  const gzWords = ["'gzip -dc'", "'unpack_py gzip'"];
+  const xzWords = ["'xz -dc'", "'py lzma'"];
+  const gzWords = ["'gzip -dc'", "'py gzip'"];
   const two = (mirrors: readonly string[]): string =>
     fill(templates.partTwo, {
       MIRRORS: mirrors.join(' '),

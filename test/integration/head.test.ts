@@ -1,6 +1,6 @@
 // The head, run by bash as the contract runs it: from a whole file, a cut one, a wrong one; with each tool alone; with
 // mirrors that lie, cut and stay away; two at once; under signals.
-import { readFile, rm } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PART_ONE_BYTES, HEAD_BYTES } from '../../scripts/release/head.ts';
@@ -244,6 +244,22 @@ describe('hello', () => {
 });
 
 describe('the Node process', () => {
+  it('is fetched again, as the payload is, when it does not run because the disk damaged it', async () => {
+    const rig = await rigWith(release.whole);
+    await rig.start(order()).ended;
+    const artefacts = await rig.list('home/artifacts');
+    for (const folder of artefacts) {
+      for (const name of await rig.list(`home/artifacts/${folder}`)) {
+        await writeFile(`${rig.home}/artifacts/${folder}/${name}`, 'exit 3;\n', { mode: 0o700 });
+      }
+    }
+    expect((await rig.start(order()).ended).code).toBe(0);
+    const runtime = `/artifacts/${release.digest('xz')}`;
+    expect(mirror.requests.map((r) => r.path)).toEqual([runtime, runtime]);
+    expect(await rig.list('home/artifacts')).toEqual(artefacts);
+    expect((await rig.notes()).filter((n) => n['event'] === 'start')).toHaveLength(2);
+  });
+
   it('bad settings end the head with 78, after a hello', async () => {
     const rig = await rigWith(release.whole);
     expect((await rig.start(withHello({ STAND_IN: 'exit 78' })).ended).code).toBe(78);
