@@ -216,7 +216,6 @@ class Download {
       const left = this.#totalBytes === null ? null : this.#totalBytes - bytes;
       const eta_s = left === null || rate === 0 ? null : Math.ceil(left / rate);
       const progress: DownloadProgress = { bytes, total_bytes: this.#totalBytes, rate_bytes_s: rate, eta_s };
-      this.#r.log.info(progress, 'downloading');
       this.#r.onProgress?.(progress);
       this.#stopProgress = this.#reportLater(bytes, now);
     });

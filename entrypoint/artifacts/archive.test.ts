@@ -1,0 +1,187 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SpotrigError } from '../../platform/errors.ts';
+import { tar, tarGz, zip, type PackedFile } from '../../test/fakes/archives.ts';
+import { listFiles, unpackMember, type UnpackOptions } from './archive.ts';
+
+const program = randomBytes(200_000);
+const env = { PATH: process.env['PATH'] ?? '' };
+let dir: string;
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'spotrig-archive-'));
+});
+
+afterEach(async () => {
+  await rm(dir, { recursive: true });
+});
+
+async function unpack(bytes: Buffer, change: Partial<UnpackOptions> = {}): Promise<Buffer> {
+  const archive = join(dir, 'archive');
+  await writeFile(archive, bytes);
+  const to = join(dir, 'program');
+  const size = await unpackMember({ archive, kind: 'tar.gz', member: 'miner', to, env, ...change });
+  const unpacked = await readFile(to);
+  expect(unpacked.length).toBe(size);
+  expect((await stat(to)).mode & 0o777).toBe(0o755);
+  return unpacked;
+}
+
+async function refusal(bytes: Buffer, change: Partial<UnpackOptions> = {}): Promise<string> {
+  const error: unknown = await unpack(bytes, change).catch((e: unknown) => e);
+  return error instanceof SpotrigError ? error.code : `not refused: ${String(error)}`;
+}
+
+const sound: PackedFile[] = [
+  { name: 'README', content: 'read me' },
+  { name: 'doc', type: 'directory' },
+  { name: 'doc/link', type: 'symlink', linkname: '../README' },
+];
+
+describe('unpacking a tar.gz', () => {
+  it('takes the program alone, executable', async () => {
+    expect((await unpack(await tarGz([...sound, { name: 'miner', content: program }]))).equals(program)).toBe(true);
+    expect((await readdir(dir)).toSorted()).toEqual(['archive', 'program']);
+  });
+
+  it('finds it in a folder, and behind ./', async () => {
+    const archive = await tarGz([{ name: './m-1.0/miner', content: program }]);
+    expect((await unpack(archive, { member: 'm-1.0/miner' })).equals(program)).toBe(true);
+  });
+
+  it('lists files', async () => {
+    await writeFile(join(dir, 'a'), await tarGz([...sound, { name: './miner', content: program }]));
+    expect(await listFiles({ archive: join(dir, 'a'), kind: 'tar.gz', env })).toEqual(['README', 'miner']);
+  });
+
+  it('says when it is not there', async () => {
+    expect(await refusal(await tarGz(sound))).toBe('archive_no_member');
+  });
+
+  const hostile: [string, PackedFile][] = [
+    ['a name that climbs out', { name: '../../etc/cron.d/x', content: 'x' }],
+    ['a name that climbs out later', { name: 'a/b/../../../x', content: 'x' }],
+    ['an absolute name', { name: '/etc/ld.so.preload', content: 'x' }],
+    ['a link out of the folder', { name: 'a/link', type: 'symlink', linkname: '../../etc/passwd' }],
+    ['an absolute link', { name: 'link', type: 'symlink', linkname: '/etc/passwd' }],
+    ['a hard link out of the folder', { name: 'a/b/hard', type: 'link', linkname: '../x' }],
+    ['a device', { name: 'dev', type: 'character-device' }],
+    ['a fifo', { name: 'fifo', type: 'fifo' }],
+    ['an absurd size', { name: 'big', content: 'x', claimedSize: 2 * 1024 ** 3 }],
+  ];
+  it.each(hostile)('refuses %s', async (_what, entry) => {
+    expect(await refusal(await tarGz([entry, { name: 'miner', content: program }]))).toBe('archive_hostile');
+  });
+
+  it('refuses a program that is a link or a folder', async () => {
+    const link: PackedFile = { name: 'miner', type: 'symlink', linkname: 'README' };
+    expect(await refusal(await tarGz([link]))).toBe('archive_hostile');
+    expect(await refusal(await tarGz([{ name: 'miner', type: 'directory' }]))).not.toBe('');
+  });
+
+  it('refuses more entries than any miner has', async () => {
+    const many = Array.from({ length: 10_001 }, (_, i) => ({ name: `f${i}` }));
+    expect(await refusal(await tarGz(many))).toBe('archive_hostile');
+  });
+
+  it.each(['a cut archive', 'no archive', 'a plain tar', 'an empty file'])('calls %s damaged', async (what) => {
+    const whole = await tarGz([{ name: 'miner', content: program }]);
+    const bytes = {
+      'a cut archive': whole.subarray(0, whole.length / 2),
+      'no archive': Buffer.from('<html></html>'),
+      'a plain tar': await tar([{ name: 'miner', content: program }]),
+      'an empty file': Buffer.alloc(0),
+    }[what];
+    expect(await refusal(bytes ?? Buffer.alloc(0))).toMatch(/archive_(damaged|no_member)/);
+  });
+
+  it('does not overwrite what is there', async () => {
+    await symlink('/nonexistent', join(dir, 'program'));
+    await expect(unpack(await tarGz([{ name: 'miner', content: program }]))).rejects.toThrow('EEXIST');
+  });
+});
+
+describe('unpacking a tar.xz', () => {
+  async function tarXz(): Promise<Buffer> {
+    const input = await tar([...sound, { name: 'miner', content: program }]);
+    const { stdout } = await execa('xz', ['-c'], { input, encoding: 'buffer' });
+    return Buffer.from(stdout);
+  }
+
+  async function toolsWith(...names: string[]): Promise<Record<string, string>> {
+    const bin = await mkdtemp(join(dir, 'bin-'));
+    for (const name of names) {
+      const { stdout } = await execa('python3', [
+        '-c',
+        'import sys,shutil; print(sys.executable if sys.argv[1]=="python3" else shutil.which(sys.argv[1]))',
+        name,
+      ]);
+      await symlink(stdout.trim(), join(bin, name));
+    }
+    return { PATH: bin };
+  }
+
+  it('uses xz', async () => {
+    const change = { kind: 'tar.xz', env: await toolsWith('xz') } as const;
+    expect((await unpack(await tarXz(), change)).equals(program)).toBe(true);
+  });
+
+  it('uses python3 where there is no xz', async () => {
+    const change = { kind: 'tar.xz', env: await toolsWith('python3') } as const;
+    expect((await unpack(await tarXz(), change)).equals(program)).toBe(true);
+  });
+
+  it('says what is missing where there is neither', async () => {
+    const change = { kind: 'tar.xz', env: await toolsWith() } as const;
+    expect(await refusal(await tarXz(), change)).toBe('no_xz');
+  });
+
+  it('calls a cut one damaged', async () => {
+    const whole = await tarXz();
+    expect(await refusal(whole.subarray(0, whole.length / 2), { kind: 'tar.xz' })).toBe('archive_damaged');
+  });
+});
+
+describe('unpacking a zip', () => {
+  it.each([true, false])('takes the program alone (stored: %s)', async (stored) => {
+    const bytes = zip([
+      { name: 'README', content: 'read me' },
+      { name: 'm/miner', content: program, stored },
+    ]);
+    expect((await unpack(bytes, { kind: 'zip', member: 'm/miner' })).equals(program)).toBe(true);
+  });
+
+  it.each([
+    ['archive_hostile', { name: '../x', content: 'x' }],
+    ['archive_hostile', { name: 'a\\..\\..\\x', content: 'x' }],
+    ['archive_hostile', { name: 'C:/x', content: 'x' }],
+    ['archive_hostile', { name: 'link', content: '/etc/passwd', mode: 0o120777 }],
+    ['archive_hostile', { name: 'dev', content: '', mode: 0o020666 }],
+    ['archive_hostile', { name: 'big', content: 'x', claimedSize: 2 ** 31 }],
+    ['archive_unsupported', { name: 'locked', content: 'x', encrypted: true }],
+    ['archive_unsupported', { name: 'miner', content: 'x', method: 14 }],
+    ['archive_damaged', { name: 'miner', content: 'x', crc: 1 }],
+    ['archive_damaged', { name: 'miner', content: 'x', claimedSize: 2 }],
+    ['archive_hostile', { name: 'miner', content: 'xyz', claimedSize: 2 }],
+  ])('refuses: %s %j', async (code, entry) => {
+    expect(await refusal(zip([entry, { name: 'miner', content: program }]), { kind: 'zip' })).toBe(code);
+  });
+
+  it('lets a link inside of the folder pass', async () => {
+    const link = { name: 'a/link', content: '../README', mode: 0o120777 };
+    expect((await unpack(zip([link, { name: 'miner', content: program }]), { kind: 'zip' })).equals(program)).toBe(
+      true,
+    );
+  });
+
+  it('calls cut and foreign files damaged', async () => {
+    const whole = zip([{ name: 'miner', content: program }]);
+    expect(await refusal(whole.subarray(0, whole.length - 100), { kind: 'zip' })).toBe('archive_damaged');
+    expect(await refusal(whole.subarray(50_000), { kind: 'zip' })).toBe('archive_damaged');
+    expect(await refusal(Buffer.from('no zip'), { kind: 'zip' })).toBe('archive_damaged');
+  });
+});
