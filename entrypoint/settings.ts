@@ -1,5 +1,6 @@
 // The one table of settings: what an order's env may say, how each value is read, and what docs/settings.md shows.
 // A reader returns its value, or throws a Complaint that says what is wrong and how to mend it.
+import { chooseMiner, type MinerChoice } from '../miners/registry.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
 import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
 import { parseToken } from '../wire/token.ts';
@@ -17,14 +18,6 @@ export interface Setting<T> {
   readonly secret?: true;
   readonly about: string;
   read(text: string): T;
-}
-
-export interface MinerChoice {
-  name: string;
-  /** A pinned release; null = the newest one that is pinned. */
-  version: string | null;
-  /** A program that is there already; null = a release is fetched. */
-  path: string | null;
 }
 
 function setting<T>(s: Setting<T>): Setting<T> {
@@ -59,11 +52,9 @@ function matching(pattern: RegExp, wanted: string): (text: string) => string {
 }
 
 function readMiner(text: string): MinerChoice {
-  const m = /^([a-z0-9][a-z0-9-]{0,30})(?:@(.+))?$/.exec(text);
-  const name = m?.[1];
-  if (name === undefined) throw new Complaint('must be name, name@version or name@/path/of/program, like t-rex@0.26.8');
-  const at = m?.[2] ?? null;
-  return at?.startsWith('/') === true ? { name, version: null, path: at } : { name, version: at, path: null };
+  const result = chooseMiner(text);
+  if (!result.ok) throw new Complaint(`is wrong: ${result.complaint}`);
+  return result.choice;
 }
 
 function readArgs(text: string): string[] {
@@ -150,9 +141,8 @@ export const SETTINGS = {
   miner: setting<MinerChoice>({
     env: 'SPOTRIG_MINER',
     syntax: 'name, name@version or name@/path/of/program',
-    fallback: { name: 't-rex', version: null, path: null },
-    fallbackText: 't-rex',
-    about: 'The miner: a pinned release that is fetched and verified, or a program that is there already.',
+    fallback: undefined,
+    about: 'The miner, like t-rex: a pinned release that is fetched and verified, or a program that is there already.',
     read: readMiner,
   }),
   minerArgs: setting<string[]>({

@@ -1,8 +1,7 @@
 // One report from a worker that cannot run: its settings are wrong, and the owner cannot read the container's output.
 import { join } from 'node:path';
 import { scrubDeep } from '../platform/secrets.ts';
-import type { LifecycleRecord } from '../wire/records.ts';
-import * as fit from './fit.ts';
+import { lifecycleRecord } from './lifecycle.ts';
 import type { EventInput } from './run-view.ts';
 import { openSpool } from './spool/spool.ts';
 import { Uplink, type UplinkOptions } from './uplink.ts';
@@ -14,16 +13,7 @@ export async function tellOnce(
   deadlineMs: number,
 ): Promise<void> {
   const spool = await openSpool({ dir: join(o.home, 'spool'), boot: o.boot, onLoss: () => undefined });
-  const records = events.map((e): LifecycleRecord => ({
-    kind: 'lifecycle',
-    at_ms: o.clock.nowMs(),
-    event: e.event,
-    level: e.level,
-    detail: fit.detail(e.detail),
-    exit_code: e.exit_code ?? null,
-    signal: e.signal ?? null,
-    log: fit.logLines(e.log ?? []),
-  }));
+  const records = events.map((e) => lifecycleRecord(e, o.clock.nowMs()));
   await spool.append(scrubDeep(records));
   const uplink = new Uplink({ ...o, spool, onEvent: () => undefined });
   await uplink.finish(deadlineMs);

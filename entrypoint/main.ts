@@ -1,0 +1,212 @@
+// The worker, inside a rented container: the program behind entrypoint.sh. The head (entrypoint/bootstrap) verifies and starts it.
+//
+//   settings   from the order's env: docs/settings.md. All that is wrong is told at once, to the log and to the collector; exit 78.
+//   main path  settings -> relay and share meter on loopback -> reporter -> the miner's program (a pinned, verified release, or one
+//              that is there) -> the miner, supervised. Everything it writes is under SPOTRIG_HOME.
+//   killed     the miner goes on by itself; the next Node of the same boot adopts it. Reports that were spooled are sent later.
+//   TERM, INT  the miner gets INT at once and KILL after 7 s, reports are flushed for 3 s at most; exit 0.
+//   exit codes 0 stopped by a signal; 78 settings are wrong, which a restart cannot mend; 70 a fault of ours (the head starts
+//              Node again).
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { realClock } from '../platform/clock.ts';
+import { messageOf } from '../platform/errors.ts';
+import { httpRequest } from '../platform/http.ts';
+import { createLogger, type Logger } from '../platform/logger.ts';
+import { runForOutput, spawnGroup, type LadderStep } from '../platform/process.ts';
+import { startReporter, type Reporter } from '../reporter/reporter.ts';
+import { tellOnce } from '../reporter/tell-once.ts';
+import type { EventInput, MinerView } from '../reporter/run-view.ts';
+import { ShareMeter } from '../stratum/share-meter.ts';
+import { parseToken } from '../wire/token.ts';
+import { ArtifactStore } from './artifacts/store.ts';
+import { readConfig, type Config, type Refusal } from './config.ts';
+import { minerEnvironment } from './miner-env.ts';
+import { readShareTotals, saveShareTotals } from './share-totals.ts';
+import { Supervisor } from './supervise/supervisor.ts';
+import { choosePorts, findRunningMiners, minerLogPath, openRelay, runMiner, type WorkerDeps } from './worker.ts';
+
+/** Filled in by the build. */
+declare const __SPOTRIG_VERSION__: string;
+declare const __RELEASE_MIRRORS__: readonly string[];
+
+const EX_SOFTWARE = 70;
+const EX_CONFIG = 78;
+
+/** The container's end may be near: reports first, for at most this long. */
+const FLUSH_MS = 3_000;
+/** On the container's TERM: docker gives 10 s, so the miner is gone at 7 s at the latest. */
+const END_LADDER: readonly LadderStep[] = [
+  { signal: 'SIGINT', waitMs: 7_000 },
+  { signal: 'SIGKILL', waitMs: 1_000 },
+];
+
+async function main(): Promise<number> {
+  const read = readConfig(process.env);
+  if ('refusal' in read) return refuse(read.refusal);
+  const { config } = read;
+  const logger = createLogger({ name: 'spotrig', level: config.logLevel });
+  logger.info({ version: __SPOTRIG_VERSION__, worker: config.worker, boot: config.boot }, 'worker starts');
+  await makeHome(config.home);
+  return runWorker(config, logger);
+}
+
+/** Says everything that is wrong, here and, where the settings allow it, to the owner. */
+async function refuse(refusal: Refusal): Promise<number> {
+  const list = refusal.complaints.map((c) => `- ${c}`).join('\n');
+  process.stdout.write(`spotrig: the settings are wrong:\n${list}\n`);
+  const { collectors, token, home, collectorPins: pins = [] } = refusal.readable;
+  const worker = token === undefined ? undefined : parseToken(token)?.worker;
+  const boot = process.env['SPOTRIG_BOOT'];
+  if (
+    collectors !== undefined &&
+    token !== undefined &&
+    worker !== undefined &&
+    home !== undefined &&
+    boot !== undefined
+  ) {
+    await makeHome(home);
+    const logger = createLogger({ name: 'spotrig', level: 'error' });
+    const events = refusal.complaints.map((detail): EventInput => ({
+      event: 'settings_refused',
+      level: 'error',
+      detail,
+    }));
+    const uplink = {
+      worker,
+      boot,
+      token,
+      collectors,
+      pins,
+      home,
+      clock: realClock,
+      random: Math.random,
+      http: httpRequest,
+      logger,
+    };
+    await tellOnce(uplink, events, FLUSH_MS);
+  }
+  return EX_CONFIG;
+}
+
+async function makeHome(home: string): Promise<void> {
+  for (const folder of ['artifacts', 'partial', 'run', 'spool', 'log']) {
+    await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
+  }
+}
+
+async function runWorker(config: Config, logger: Logger): Promise<number> {
+  const { adapter } = config.miner;
+  const pool = config.pools[0];
+  if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
+  const ending = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+    process.on(signal, () => ending.abort(new Error(signal)));
+  }
+
+  const running = await findRunningMiners(config.home);
+  const ports = await choosePorts(running, config.boot);
+  const meter = new ShareMeter(realClock);
+  const saved = await readShareTotals(config.home, config.boot);
+  if (saved !== null) meter.restore(saved);
+
+  // The supervisor tells of events from its first line on, and the reporter asks the supervisor for its state.
+  let reporter: Reporter | null = null;
+  const emit: WorkerDeps['emit'] = (event) => reporter?.event(event);
+  const supervisor = new Supervisor({
+    adapter,
+    logPath: minerLogPath(config.home),
+    cwd: join(config.home, 'run'),
+    clock: realClock,
+    logger,
+    emit,
+  });
+  const minerView = (): MinerView => ({
+    state: supervisor.state(),
+    adapter,
+    apiPort: ports.api,
+    release: config.miner.from === 'release' ? config.miner.release.version : null,
+    algo: config.algo,
+    pool: pool.url,
+  });
+  reporter = startReporter({
+    ...{ home: config.home, logger, clock: realClock, random: Math.random },
+    ...{ http: httpRequest, spawn: spawnGroup, run: runForOutput, env: minerEnvironment(process.env, {}, null) },
+    ...{ minerLogPath: minerLogPath(config.home), headLogPath: join(config.home, 'log', 'head.log') },
+    nvidiaSmiPath: 'nvidia-smi',
+    ...{ worker: config.worker, boot: config.boot, token: config.token },
+    ...{ collectors: config.collectors, pins: config.collectorPins },
+    miner: minerView,
+    meter: config.relay
+      ? {
+          delivered: (windowMs) => meter.delivered(windowMs),
+          takeWindow: () => {
+            const window = meter.takeWindow();
+            saveShareTotals(config.home, config.boot, meter.totals()).catch((error: unknown) =>
+              logger.warn({ error: messageOf(error) }, 'share totals could not be saved'),
+            );
+            return window;
+          },
+        }
+      : null,
+    hostExtras: {
+      release: __SPOTRIG_VERSION__,
+      payload_sha256: config.payloadSha256,
+      server: config.server,
+      expect: config.expect,
+      country: config.country,
+    },
+    onSample: (sample) => supervisor.observe(sample),
+    onLine: (source, line) => {
+      const sign = source === 'miner' ? adapter.logSign(line) : null;
+      if (sign !== null) supervisor.sign(sign);
+    },
+  });
+
+  const mirrors = [
+    ...config.mirrors,
+    ...(config.scriptMirror === null ? [] : [config.scriptMirror]),
+    ...__RELEASE_MIRRORS__,
+  ];
+  const deps: WorkerDeps = {
+    ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
+    ...{ mirrors, meter, supervisor, emit },
+  };
+  const relay = config.relay ? await openRelay(deps, ports.relay, pool) : null;
+  const store = new ArtifactStore({
+    home: config.home,
+    clock: realClock,
+    log: logger,
+    env: minerEnvironment(process.env, {}, null),
+    onMirrorDropped: (url, error) => {
+      emit({ event: 'mirror_dropped', level: 'warn', detail: `${url}: ${messageOf(error)}` });
+    },
+    onProgress: (release, progress) => logger.info({ miner: release.miner, ...progress }, 'download goes on'),
+    onReady: (release) =>
+      emit({ event: 'artifact_ready', level: 'info', detail: `${release.miner} ${release.version}` }),
+  });
+  const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
+    if (!ending.signal.aborted) throw error;
+  });
+  await Promise.race([
+    mining,
+    new Promise((resolve) => {
+      ending.signal.addEventListener('abort', resolve, { once: true });
+    }),
+  ]);
+
+  logger.info({ reason: messageOf(ending.signal.reason) }, 'worker stops');
+  emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
+  await Promise.all([supervisor.stop(END_LADDER), reporter.stop(FLUSH_MS)]);
+  await relay?.close();
+  await mining;
+  return 0;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    process.stdout.write(`spotrig: ${messageOf(error)}\n${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+    process.exit(EX_SOFTWARE);
+  },
+);

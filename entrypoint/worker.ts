@@ -1,0 +1,160 @@
+// The worker's miner: from settings to a running program behind the relay. Converges: each pass compares what is there with
+// what should be there and does what is missing, so a kill at any point costs only the next pass.
+import { basename, dirname, join } from 'node:path';
+import type { MinerLaunch } from '../miners/miner.ts';
+import { backoffMs } from '../platform/backoff.ts';
+import type { Clock } from '../platform/clock.ts';
+import { messageOf } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import { findMarked, type MarkedProcess } from '../platform/process.ts';
+import { startRelay, type Relay } from '../stratum/relay.ts';
+import type { ShareMeter } from '../stratum/share-meter.ts';
+import type { PoolUrl } from '../stratum/pool-url.ts';
+import { checkPreinstalled } from './artifacts/preinstalled.ts';
+import type { ArtifactStore } from './artifacts/store.ts';
+import type { Config, Environment } from './config.ts';
+import { minerEnvironment } from './miner-env.ts';
+import { nvmlLibraryPath } from './nvml-link.ts';
+import { freeLoopbackPort } from './ports.ts';
+import { homeMark, MARKER, parseMark, specHash, type Mark } from './supervise/marker.ts';
+import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervise/supervisor.ts';
+
+/** Between two tries to get the miner's program. */
+const FETCH_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
+
+export interface WorkerDeps {
+  config: Config;
+  env: Environment;
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  /** Mirrors in order, for `<mirror>/artifacts/<sha256>`. */
+  mirrors: readonly string[];
+  meter: ShareMeter;
+  supervisor: Supervisor;
+  emit: (event: SupervisorEvent) => void;
+}
+
+/** Ports of the miner's API and of the relay; an adopted miner knows only the ones it was started with. */
+export interface Ports {
+  api: number;
+  relay: number;
+}
+
+export type RunningMiner = { process: MarkedProcess; mark: Mark };
+
+/** Where the miner's log is. */
+export function minerLogPath(home: string): string {
+  return join(home, 'log', 'miner.log');
+}
+
+/** Marked miners of this home that run now. */
+export async function findRunningMiners(home: string): Promise<RunningMiner[]> {
+  const mine = homeMark(home);
+  return (await findMarked(MARKER)).flatMap((process) => {
+    const mark = parseMark(process.value);
+    return mark?.home === mine ? [{ process, mark }] : [];
+  });
+}
+
+/** The ports of a miner of this boot that still runs, else free ones. */
+export async function choosePorts(running: readonly RunningMiner[], boot: string): Promise<Ports> {
+  const known = running.find(({ mark }) => mark.boot === boot)?.mark;
+  if (known !== undefined) return { api: known.apiPort, relay: known.relayPort };
+  return { api: await freeLoopbackPort(), relay: await freeLoopbackPort() };
+}
+
+/** Starts the relay for the first pool of the settings. */
+export async function openRelay(deps: WorkerDeps, port: number, endpoint: PoolUrl): Promise<Relay> {
+  return startRelay({
+    listenHost: '127.0.0.1',
+    listenPort: port,
+    endpoint,
+    clock: deps.clock,
+    logger: deps.logger,
+    meter: deps.meter,
+    onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
+  });
+}
+
+/**
+ * The path of the miner's program: the one that is there already, or the pinned release, fetched again and again until it is
+ * there. Rejects only with the signal's reason.
+ */
+export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<string> {
+  const { miner } = deps.config;
+  for (let attempt = 0; ; attempt++) {
+    try {
+      if (miner.from === 'release') {
+        return await store.ensure({ release: miner.release, mirrors: deps.mirrors, signal });
+      }
+      await checkPreinstalled(miner.path);
+      return miner.path;
+    } catch (error) {
+      signal.throwIfAborted();
+      const delayMs = backoffMs(attempt, { ...FETCH_BACKOFF, random: deps.random });
+      const detail = `${messageOf(error)}; next try in ${Math.round(delayMs / 1000)} s`;
+      deps.logger.error({ detail }, 'the miner’s program is not there');
+      deps.emit({ event: 'artifact_failed', level: 'error', detail });
+      await deps.clock.sleep(delayMs, signal);
+    }
+  }
+}
+
+/** Everything that a miner is started with. */
+export async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports): Promise<MinerSpec> {
+  const { config } = deps;
+  const { adapter } = config.miner;
+  const pool = config.pools[0];
+  if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
+  const launch: MinerLaunch = {
+    binary,
+    algo: config.algo,
+    pool: config.relay ? { scheme: pool.scheme, host: '127.0.0.1', port: ports.relay } : pool,
+    // Where the endpoint has a login of its own the relay puts it in: it is a secret, and a command line is not a safe place.
+    wallet: config.wallet ?? 'spotrig',
+    worker: config.poolWorker,
+    password: config.password,
+    apiPort: ports.api,
+    extraArgs: config.minerArgs,
+  };
+  const libraryPath = adapter.needsNvidia
+    ? await nvmlLibraryPath({ dir: join(config.home, 'run', 'nvml'), inherited: deps.env['LD_LIBRARY_PATH'] ?? '' })
+    : null;
+  const argv = adapter.argv(launch);
+  const env = minerEnvironment(deps.env, adapter.env, libraryPath);
+  const mark: Mark = {
+    home: homeMark(config.home),
+    boot: config.boot,
+    spec: specHash(argv, env),
+    apiPort: ports.api,
+    relayPort: ports.relay,
+  };
+  return { argv, env, mark };
+}
+
+/** Removes what no plan needs: an order's disk is 650 MB. What runs now stays: payload, runtime, and the miner's release. */
+async function pruneArtifacts(deps: WorkerDeps, store: ArtifactStore): Promise<void> {
+  const { miner, payloadSha256 } = deps.config;
+  const keep = new Set([basename(dirname(process.execPath))]);
+  if (payloadSha256 !== null) keep.add(payloadSha256);
+  if (miner.from === 'release') keep.add(miner.release.sha256);
+  try {
+    await store.prune(keep);
+  } catch (error) {
+    deps.logger.warn({ error: messageOf(error) }, 'old artefacts could not be removed');
+  }
+}
+
+/** Gets the program and keeps the miner running until the signal. */
+export async function runMiner(
+  deps: WorkerDeps,
+  store: ArtifactStore,
+  ports: Ports,
+  running: readonly RunningMiner[],
+  signal: AbortSignal,
+): Promise<void> {
+  const binary = await obtainProgram(deps, store, signal);
+  await pruneArtifacts(deps, store);
+  await deps.supervisor.run(await minerSpec(deps, binary, ports), running);
+}
