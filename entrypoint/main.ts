@@ -173,18 +173,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ...{ mirrors, meter, supervisor, emit },
   };
   const relay = config.relay ? await openRelay(deps, ports.relay, pool) : null;
-  const store = new ArtifactStore({
-    home: config.home,
-    clock: realClock,
-    log: logger,
-    env: minerEnvironment(process.env, {}, null),
-    onMirrorDropped: (url, error) => {
-      emit({ event: 'mirror_dropped', level: 'warn', detail: `${url}: ${messageOf(error)}` });
-    },
-    onProgress: (release, progress) => logger.info({ miner: release.miner, ...progress }, 'download goes on'),
-    onReady: (release) =>
-      emit({ event: 'artifact_ready', level: 'info', detail: `${release.miner} ${release.version}` }),
-  });
+  const store = new ArtifactStore({ home: config.home, clock: realClock, logger, emit });
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
     if (!ending.signal.aborted) throw error;
   });

@@ -17,7 +17,7 @@ it('passes on what a miner needs and nothing of ours', () => {
   });
 });
 
-it('replaces the library path where there is one to give', () => {
-  expect(minerEnvironment({ LD_LIBRARY_PATH: '/b' }, {}, '/a:/b')['LD_LIBRARY_PATH']).toBe('/a:/b');
-  expect(minerEnvironment({ LD_LIBRARY_PATH: '/b' }, {}, null)['LD_LIBRARY_PATH']).toBe('/b');
+it('puts the library folder first', () => {
+  expect(minerEnvironment({ LD_LIBRARY_PATH: '/b' }, {}, '/a')['LD_LIBRARY_PATH']).toBe('/a:/b');
+  expect(minerEnvironment({}, {}, '/a')['LD_LIBRARY_PATH']).toBe('/a');
 });

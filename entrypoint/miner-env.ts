@@ -3,14 +3,15 @@
 /** What a miner needs of the container's own environment. */
 const PASSED_ON = /^(?:PATH|HOME|LANG|LC_ALL|TZ|LD_LIBRARY_PATH|(?:NVIDIA|CUDA|GPU|OCL)_[A-Z0-9_]+)$/;
 
-/** Builds the miner's environment; `libraryPath` (see nvml-link.ts) replaces LD_LIBRARY_PATH where it is not null. */
+/** Builds the miner's environment; `libraryDir` (see nvml-link.ts) comes first in LD_LIBRARY_PATH. */
 export function minerEnvironment(
   own: Readonly<Record<string, string | undefined>>,
   adapterEnv: Readonly<Record<string, string>>,
-  libraryPath: string | null,
+  libraryDir: string | null,
 ): Record<string, string> {
   const env: Record<string, string> = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
   for (const [name, value] of Object.entries(own)) if (value !== undefined && PASSED_ON.test(name)) env[name] = value;
-  if (libraryPath !== null) env['LD_LIBRARY_PATH'] = libraryPath;
+  const paths = [libraryDir, env['LD_LIBRARY_PATH']].filter((p) => p !== null && p !== undefined && p !== '');
+  if (paths.length > 0) env['LD_LIBRARY_PATH'] = paths.join(':');
   return { ...env, ...adapterEnv };
 }

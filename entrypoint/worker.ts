@@ -10,11 +10,10 @@ import { findMarked, type MarkedProcess } from '../platform/process.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
-import { checkPreinstalled } from './artifacts/preinstalled.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Config, Environment } from './config.ts';
 import { minerEnvironment } from './miner-env.ts';
-import { nvmlLibraryPath } from './nvml-link.ts';
+import { nvmlLibraryDir } from './nvml-link.ts';
 import { freeLoopbackPort } from './ports.ts';
 import { homeMark, MARKER, parseMark, specHash, type Mark } from './supervise/marker.ts';
 import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervise/supervisor.ts';
@@ -85,11 +84,9 @@ export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, sign
   const { miner } = deps.config;
   for (let attempt = 0; ; attempt++) {
     try {
-      if (miner.from === 'release') {
-        return await store.ensure({ release: miner.release, mirrors: deps.mirrors, signal });
-      }
-      await checkPreinstalled(miner.path);
-      return miner.path;
+      return miner.from === 'path'
+        ? await store.preinstalled(miner.path)
+        : await store.ensure(miner.release, deps.mirrors, signal);
     } catch (error) {
       signal.throwIfAborted();
       const delayMs = backoffMs(attempt, { ...FETCH_BACKOFF, random: deps.random });
@@ -118,11 +115,9 @@ export async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports):
     apiPort: ports.api,
     extraArgs: config.minerArgs,
   };
-  const libraryPath = adapter.needsNvidia
-    ? await nvmlLibraryPath({ dir: join(config.home, 'run', 'nvml'), inherited: deps.env['LD_LIBRARY_PATH'] ?? '' })
-    : null;
+  const libraryDir = adapter.needsNvidia ? await nvmlLibraryDir(join(config.home, 'run')) : null;
   const argv = adapter.argv(launch);
-  const env = minerEnvironment(deps.env, adapter.env, libraryPath);
+  const env = minerEnvironment(deps.env, adapter.env, libraryDir);
   const mark: Mark = {
     home: homeMark(config.home),
     boot: config.boot,
