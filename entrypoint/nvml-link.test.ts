@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readlink, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { nvmlLibraryPath } from './nvml-link.ts';
+import { nvmlLibraryDir } from './nvml-link.ts';
 
 let root: string;
 let dir: string;
@@ -19,15 +19,15 @@ afterEach(async () => {
   await rm(root, { recursive: true });
 });
 
-function find(inherited = ''): Promise<string | null> {
-  return nvmlLibraryPath({ dir, inherited, libraryDirs: [join(root, 'absent'), lib] });
+function find(): Promise<string | null> {
+  return nvmlLibraryDir(join(root, 'run'), [join(root, 'absent'), lib]);
 }
 
-describe('nvmlLibraryPath', () => {
+describe('nvmlLibraryDir', () => {
   it('gives the mounted library its plain name, again and again', async () => {
     await writeFile(join(lib, 'libnvidia-ml.so.1'), '');
     expect(await find()).toBe(dir);
-    expect(await find('/a::/b')).toBe(`${dir}:/a:/b`);
+    expect(await find()).toBe(dir);
     expect(await readlink(join(dir, 'libnvidia-ml.so'))).toBe(join(lib, 'libnvidia-ml.so.1'));
   });
 
@@ -45,12 +45,7 @@ describe('nvmlLibraryPath', () => {
     expect(await find()).toBeNull();
   });
 
-  it('does nothing without a driver, and never takes CUDA’s stub for one', async () => {
-    const stubs = join(root, 'cuda', 'stubs');
-    await mkdir(stubs, { recursive: true });
-    await writeFile(join(stubs, 'libnvidia-ml.so'), '');
-    expect(await find(stubs)).toBeNull();
-    await writeFile(join(lib, 'libnvidia-ml.so.1'), '');
-    expect(await find(`${stubs}:/a`)).toBe(`${dir}:/a`);
+  it('does nothing without a driver', async () => {
+    expect(await find()).toBeNull();
   });
 });

@@ -18,23 +18,21 @@ const LIBRARY_DIRS: readonly string[] = [
 ];
 
 /**
- * The LD_LIBRARY_PATH that a miner needs to find the library under its plain name; null where the inherited one will do (the name
- * is there, or there is no library at all). Makes a link in `dir`, which holds nothing else: CUDA's stubs must never be found.
+ * A folder that gives the library its plain name, to come first in a miner's LD_LIBRARY_PATH; null where there is no need (the name
+ * is there, or there is no library at all). It lies in `runDir` and holds nothing else. CUDA's stubs are not among the folders that
+ * are looked at, and must never be.
  */
-export async function nvmlLibraryPath(o: {
-  dir: string;
-  /** LD_LIBRARY_PATH as inherited; '' when unset. */
-  inherited: string;
-  libraryDirs?: readonly string[];
-}): Promise<string | null> {
-  const inherited = o.inherited.split(':').filter((dir) => dir !== '' && !/\/stubs\/?$/.test(dir));
-  const dirs = [...inherited, ...(o.libraryDirs ?? LIBRARY_DIRS)];
-  if ((await firstWith(dirs, LIBRARY)) !== null) return null;
-  const mounted = await firstWith(dirs, `${LIBRARY}.1`);
+export async function nvmlLibraryDir(
+  runDir: string,
+  libraryDirs: readonly string[] = LIBRARY_DIRS,
+): Promise<string | null> {
+  if ((await firstWith(libraryDirs, LIBRARY)) !== null) return null;
+  const mounted = await firstWith(libraryDirs, `${LIBRARY}.1`);
   if (mounted === null) return null;
-  await mkdir(o.dir, { recursive: true, mode: 0o755 });
-  await linkTo(mounted, join(o.dir, LIBRARY));
-  return [o.dir, ...inherited].join(':');
+  const dir = join(runDir, 'nvml');
+  await mkdir(dir, { recursive: true, mode: 0o755 });
+  await linkTo(mounted, join(dir, LIBRARY));
+  return dir;
 }
 
 async function firstWith(dirs: readonly string[], name: string): Promise<string | null> {

@@ -11,7 +11,7 @@ import { SpotrigError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { tarGz } from '../../test/fakes/archives.ts';
 import { checkPreinstalled } from './preinstalled.ts';
-import { ArtifactStore, type StoreOptions } from './store.ts';
+import { ArtifactStore, type ArtifactEvent, type StoreOptions } from './store.ts';
 
 const clock: Clock = { ...realClock, sleep: () => Promise.resolve() };
 const program = randomBytes(50_000);
@@ -28,14 +28,14 @@ let server: Server;
 let base: string;
 let release: MinerRelease;
 let asked: string[];
-let told: string[];
+let events: ArtifactEvent[];
 /** What the server has, by path. */
 let files: Map<string, Buffer>;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'spotrig-store-'));
   asked = [];
-  told = [];
+  events = [];
   files = new Map([[`/m1/artifacts/${sha256}`, archive]]);
   server = createServer((request, response) => {
     asked.push(request.url ?? '');
@@ -68,15 +68,7 @@ afterEach(async () => {
 });
 
 function store(more: Partial<StoreOptions> = {}): ArtifactStore {
-  return new ArtifactStore({
-    home,
-    clock,
-    log: silentLogger,
-    env: {},
-    onMirrorDropped: (url, error) => told.push(`dropped ${url} ${error.code}`),
-    onReady: (of) => told.push(`ready ${of.miner} ${of.version}`),
-    ...more,
-  });
+  return new ArtifactStore({ home, clock, logger: silentLogger, emit: (event) => events.push(event), ...more });
 }
 
 async function failure(call: Promise<unknown>): Promise<SpotrigError> {
@@ -87,39 +79,36 @@ async function failure(call: Promise<unknown>): Promise<SpotrigError> {
 
 describe('ensure', () => {
   it('fetches from a mirror, unpacks, and leaves nothing else', async () => {
-    const path = await store().ensure({ release, mirrors: [`${base}/m0`, `${base}/m1/`], signal: never });
+    const path = await store().ensure(release, [`${base}/m0`, `${base}/m1/`], never);
     expect(path).toBe(join(home, 'artifacts', sha256, 'miner'));
     expect((await readFile(path)).equals(program)).toBe(true);
     expect((await stat(path)).mode & 0o777).toBe(0o755);
     expect(await readdir(join(home, 'artifacts', sha256))).toEqual(['miner']);
     expect(await readdir(join(home, 'partial'))).toEqual([]);
     expect(asked).toEqual([`/m0/artifacts/${sha256}`, `/m1/artifacts/${sha256}`]);
-    expect(told).toEqual(['ready m 1.0']);
+    expect(events).toEqual([{ event: 'artifact_ready', level: 'info', detail: 'm 1.0 is fetched and unpacked' }]);
   });
 
   it('asks the release page last, and works without a known size', async () => {
     files = new Map([['/release.tar.gz', archive]]);
     const unsized = { ...release, size_bytes: null, unpacked_bytes: null };
-    const path = await store().ensure({ release: unsized, mirrors: [`${base}/m1`], signal: never });
+    const path = await store().ensure(unsized, [`${base}/m1`], never);
     expect((await readFile(path)).equals(program)).toBe(true);
     expect(asked).toEqual([`/m1/artifacts/${sha256}`, '/release.tar.gz']);
   });
 
   it('asks nobody for what is there', async () => {
     const mirrors = [`${base}/m1`];
-    await store().ensure({ release, mirrors, signal: never });
+    await store().ensure(release, mirrors, never);
     asked = [];
-    await store().ensure({ release, mirrors, signal: never });
+    await store().ensure(release, mirrors, never);
     expect(asked).toEqual([]);
   });
 
   it('fetches once for two who ask at once', async () => {
     const one = store();
     const mirrors = [`${base}/m1`];
-    const paths = await Promise.all([
-      one.ensure({ release, mirrors, signal: never }),
-      one.ensure({ release, mirrors, signal: never }),
-    ]);
+    const paths = await Promise.all([one.ensure(release, mirrors, never), one.ensure(release, mirrors, never)]);
     expect(paths[0]).toBe(paths[1]);
     expect(asked).toHaveLength(1);
   });
@@ -129,7 +118,7 @@ describe('ensure', () => {
     await mkdir(join(home, 'partial', 'unpack-0123456789ab'), { recursive: true });
     await writeFile(join(home, 'partial', 'unpack-0123456789ab', 'miner'), 'half');
     await writeFile(join(home, 'partial', sha256), archive.subarray(0, 1000));
-    const path = await store().ensure({ release, mirrors: [`${base}/m1`], signal: never });
+    const path = await store().ensure(release, [`${base}/m1`], never);
     expect((await readFile(path)).equals(program)).toBe(true);
     expect(await readdir(join(home, 'partial'))).toEqual([]);
   });
@@ -137,7 +126,7 @@ describe('ensure', () => {
   it('needs no network when only unpacking was left to do', async () => {
     await mkdir(join(home, 'partial'));
     await writeFile(join(home, 'partial', sha256), archive);
-    await store().ensure({ release, mirrors: [], signal: never });
+    await store().ensure(release, [], never);
     expect(asked).toEqual([]);
   });
 
@@ -149,23 +138,23 @@ describe('ensure', () => {
     ]);
     const one = store();
     const mirrors = [`${base}/m1`];
-    const error = await failure(one.ensure({ release, mirrors, signal: never }));
+    const error = await failure(one.ensure(release, mirrors, never));
     expect(error.code).toBe('artifact_unavailable');
     expect(error.message).toContain(`SPOTRIG_MIRRORS`);
-    expect(told).toEqual([
-      `dropped ${base}/m1/artifacts/${sha256} download_wrong_digest`,
-      `dropped ${base}/release.tar.gz download_wrong_digest`,
+    expect(events.map((e) => `${e.event} ${e.detail}`)).toEqual([
+      `mirror_dropped ${base}/m1/artifacts/${sha256} is not asked again: gave a file of another digest`,
+      `mirror_dropped ${base}/release.tar.gz is not asked again: gave a file of another digest`,
     ]);
 
     files = new Map([[`/m1/artifacts/${sha256}`, archive]]);
-    await one.ensure({ release, mirrors: [`${base}/m1`], signal: never });
+    await one.ensure(release, [`${base}/m1`], never);
   });
 
   it('refuses to start what the disk cannot hold, and names what could go', async () => {
     await mkdir(join(home, 'artifacts', other), { recursive: true });
     await writeFile(join(home, 'artifacts', other, 'old'), randomBytes(2_000_000));
     const small = store({ freeBytes: () => Promise.resolve(10_000_000) });
-    const error = await failure(small.ensure({ release, mirrors: [`${base}/m1`], signal: never }));
+    const error = await failure(small.ensure(release, [`${base}/m1`], never));
     expect(error.code).toBe('disk_low');
     expect(error.retryable).toBe(true);
     expect(error.message).toMatch(
@@ -176,9 +165,7 @@ describe('ensure', () => {
   });
 
   it('does not call a broken archive unavailable', async () => {
-    const error = await failure(
-      store().ensure({ release: { ...release, member: 'nope' }, mirrors: [`${base}/m1`], signal: never }),
-    );
+    const error = await failure(store().ensure({ ...release, member: 'nope' }, [`${base}/m1`], never));
     expect(error.code).toBe('archive_no_member');
     expect(await readdir(join(home, 'artifacts'))).toEqual([]);
     expect(await readdir(join(home, 'partial'))).toEqual([sha256]);
@@ -191,7 +178,7 @@ describe('ensure', () => {
       response.writeHead(200, { 'content-length': archive.length });
       response.write(archive.subarray(0, 1000), () => stop.abort(new SpotrigError('stopping', 'the order ends')));
     });
-    const call = store().ensure({ release, mirrors: [`${base}/m1`], signal: stop.signal });
+    const call = store().ensure(release, [`${base}/m1`], stop.signal);
     expect((await failure(call)).code).toBe('stopping');
     expect(await readdir(join(home, 'partial'))).toEqual([sha256]);
   });
@@ -200,7 +187,7 @@ describe('ensure', () => {
 describe('prune', () => {
   it('removes what no plan needs, and nothing that is not its own', async () => {
     const one = store();
-    await one.ensure({ release, mirrors: [`${base}/m1`], signal: never });
+    await one.ensure(release, [`${base}/m1`], never);
     await mkdir(join(home, 'artifacts', other));
     await writeFile(join(home, 'artifacts', 'notes'), 'mine');
     await writeFile(join(home, 'partial', other), 'part');

@@ -5,40 +5,37 @@ import { lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { MinerRelease } from '../../miners/releases.ts';
 import type { Clock } from '../../platform/clock.ts';
-import { downloadTo, type DownloadProgress } from '../../platform/download.ts';
+import { downloadTo } from '../../platform/download.ts';
 import { fsyncDir } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 import { printableUrl } from '../../platform/http-body.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { unpackMember } from './archive.ts';
 import { checkDisk, freeBytesAt, namesIn, neededBytes } from './disk-budget.ts';
+import { checkPreinstalled } from './preinstalled.ts';
+
+/** What the worker's owner should learn. */
+export interface ArtifactEvent {
+  event: 'artifact_ready' | 'mirror_dropped';
+  level: 'info' | 'warn';
+  detail: string;
+}
 
 export interface StoreOptions {
   /** SPOTRIG_HOME. */
   home: string;
   clock: Clock;
-  log: Logger;
-  /** Environment for xz or python3, where an archive needs one: a PATH. */
-  env: Record<string, string>;
+  logger: Logger;
+  emit: (event: ArtifactEvent) => void;
   freeBytes?: (path: string) => Promise<number>;
-  /** An address gave wrong bytes and is not asked again in this boot; it comes without login and query. */
-  onMirrorDropped?: (url: string, error: SpotrigError) => void;
-  onProgress?: (release: MinerRelease, progress: DownloadProgress) => void;
-  /** A release was fetched and unpacked (not: it was there). */
-  onReady?: (release: MinerRelease) => void;
-}
-
-/** What to have, and who else may serve it: `<mirror>/artifacts/<sha256>`. */
-export interface Wanted {
-  release: MinerRelease;
-  mirrors: readonly string[];
-  signal: AbortSignal;
 }
 
 const STALL_MS = 20_000;
 const TOTAL_MS = 30 * 60_000;
 /** An archive whose size is not known: none is larger, and no worker's disk holds more. */
 const ARCHIVE_MAX_BYTES = 650 * 1024 ** 2;
+/** Where xz or python3 are looked for, if an archive needs one. */
+const TOOL_ENV = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
 const SHA256 = /^[0-9a-f]{64}$/;
 /** Folders in `partial/` that a kill may leave behind. */
 const TEMP = /^unpack-[0-9a-f]{12}$/;
@@ -58,21 +55,20 @@ export class ArtifactStore {
   }
 
   /**
-   * The path of a release's program, fetched and unpacked if it is not there. Mirrors are asked first, the release's own address
-   * last: release pages are slow or blocked where many workers stand.
+   * The path of a release's program, fetched and unpacked if it is not there. Mirrors (`<mirror>/artifacts/<sha256>`) are asked
+   * first, the release's own address last: release pages are slow or blocked where many workers stand.
    * Throws SpotrigError: disk_low, artifact_unavailable (nobody gave it), and those of unpackMember.
    */
-  ensure(wanted: Wanted): Promise<string> {
-    const { sha256 } = wanted.release;
+  ensure(release: MinerRelease, mirrors: readonly string[], signal: AbortSignal): Promise<string> {
+    const { sha256 } = release;
     const underWay = this.#underWay.get(sha256);
     if (underWay !== undefined) return underWay;
-    const work = this.#ensure(wanted).finally(() => this.#underWay.delete(sha256));
+    const work = this.#ensure(release, mirrors, signal).finally(() => this.#underWay.delete(sha256));
     this.#underWay.set(sha256, work);
     return work;
   }
 
-  async #ensure(wanted: Wanted): Promise<string> {
-    const { release } = wanted;
+  async #ensure(release: MinerRelease, mirrors: readonly string[], signal: AbortSignal): Promise<string> {
     const program = join(this.#artifacts, release.sha256, basename(release.member));
     if (await isFile(program)) return program;
     await mkdir(this.#artifacts, { recursive: true, mode: 0o700 });
@@ -81,15 +77,22 @@ export class ArtifactStore {
     await this.#removeStale((name) => TEMP.test(name));
     await this.#checkRoom(release, archive);
     try {
-      await this.#download(wanted, archive);
+      await this.#download({ release, mirrors, signal, path: archive });
       await this.#unpack(release, archive);
     } catch (error) {
       // The check went by assumed sizes, or another program took the space meanwhile.
       if (error instanceof SpotrigError && error.code === 'disk_full') await this.#checkRoom(release, archive, 0);
       throw error;
     }
-    this.#o.onReady?.(release);
+    const detail = `${titleOf(release)} is fetched and unpacked`;
+    this.#o.emit({ event: 'artifact_ready', level: 'info', detail });
     return program;
+  }
+
+  /** A program that is in the image (`name@/path`), checked. Throws as checkPreinstalled. */
+  async preinstalled(path: string): Promise<string> {
+    await checkPreinstalled(path);
+    return path;
   }
 
   /**
@@ -120,33 +123,40 @@ export class ArtifactStore {
     await checkDisk({ what: titleOf(release), needed, free, artifactsDir: this.#artifacts });
   }
 
-  async #download({ release, mirrors, signal }: Wanted, path: string): Promise<void> {
-    const { sha256, url, size_bytes } = release;
-    const { onMirrorDropped, onProgress } = this.#o;
-    const urls = [...mirrors.map((m) => `${m.replace(/\/+$/, '')}/artifacts/${sha256}`), url];
+  async #download(o: {
+    release: MinerRelease;
+    mirrors: readonly string[];
+    signal: AbortSignal;
+    path: string;
+  }): Promise<void> {
+    const { sha256, url, size_bytes } = o.release;
+    const urls = [...o.mirrors.map((m) => `${m.replace(/\/+$/, '')}/artifacts/${sha256}`), url];
     // A login page in the way makes every address give wrong bytes, for a while.
     if (urls.every((url) => this.#dropped.has(url))) for (const url of urls) this.#dropped.delete(url);
     try {
       await downloadTo({
         urls,
-        path,
+        path: o.path,
         sha256,
         sizeBytes: size_bytes,
         maxBytes: size_bytes ?? ARCHIVE_MAX_BYTES,
         clock: this.#o.clock,
-        signal,
+        signal: o.signal,
         stallMs: STALL_MS,
         totalMs: TOTAL_MS,
-        log: this.#o.log,
+        log: this.#o.logger,
         dropped: this.#dropped,
-        onDropped: (dropped, error) => onMirrorDropped?.(printableUrl(dropped), error),
-        onProgress: (progress) => onProgress?.(release, progress),
+        onDropped: (dropped, error) => {
+          const detail = `${printableUrl(dropped)} is not asked again: ${error.message}`;
+          this.#o.emit({ event: 'mirror_dropped', level: 'warn', detail });
+        },
+        onProgress: (progress) => this.#o.logger.info({ artifact: titleOf(o.release), ...progress }, 'downloading'),
       });
     } catch (error) {
       if (!(error instanceof SpotrigError) || !error.code.startsWith('download_')) throw error;
       throw new SpotrigError(
         'artifact_unavailable',
-        `${titleOf(release)} could not be fetched; give a mirror that serves artifacts/${sha256} (SPOTRIG_MIRRORS)`,
+        `${titleOf(o.release)} could not be fetched; give a mirror that serves artifacts/${sha256} (SPOTRIG_MIRRORS)`,
         { cause: error, retryable: error.retryable },
       );
     }
@@ -160,7 +170,7 @@ export class ArtifactStore {
     try {
       await mkdir(temp, { mode: 0o755 });
       const { archive: kind, member } = release;
-      await unpackMember({ archive, kind, member, to: join(temp, basename(member)), env: this.#o.env });
+      await unpackMember({ archive, kind, member, to: join(temp, basename(member)), env: TOOL_ENV });
       await fsyncDir(temp);
       await rm(place, { recursive: true, force: true }); // there without its program: a host's virus scanner takes such files
       await rename(temp, place);
