@@ -23,6 +23,14 @@ it('removes a secret in every form it takes on the way, wherever it stands', () 
   );
 });
 
+it('removes a secret from the middle of a longer base64 text', () => {
+  registerSecret('pool-password');
+  for (const before of ['u:', 'us:', 'use:']) {
+    const text = Buffer.from(`${before}pool-password and more`).toString('base64');
+    expect(scrub(text)).toMatch(/^[A-Za-z0-9]{2,6}\*\*\*/);
+  }
+});
+
 it('leaves values alone that are too short to be secrets', () => {
   registerSecret('x');
   registerSecret('abc');

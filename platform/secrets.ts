@@ -11,10 +11,16 @@ export function registerSecret(value: string): void {
   if (value.length < MIN_CHARS || forms.has(value)) return;
   const bytes = Buffer.from(value, 'utf8');
   const of = new Set([value, encodeURIComponent(value), JSON.stringify(value).slice(1, -1)]);
-  // Without the last character group: its value depends on what follows the secret in the encoded text.
+  // Inside a longer text (`user:password` of a Basic login) a secret's base64 depends on where it begins, in steps of three
+  // bytes. Characters that carry bits of what stands before or behind it are left out.
   for (const encoding of ['base64', 'base64url'] as const) {
-    const text = bytes.toString(encoding).replace(/=+$/, '');
-    of.add(bytes.length % 3 === 0 ? text : text.slice(0, -1));
+    for (const before of [0, 1, 2]) {
+      const text = Buffer.concat([Buffer.alloc(before), bytes])
+        .toString(encoding)
+        .replace(/=+$/, '');
+      const mixedEnd = (before + bytes.length) % 3 === 0 ? 0 : 1;
+      of.add(text.slice(before === 0 ? 0 : before + 1, text.length - mixedEnd));
+    }
   }
   forms.set(value, of);
   const all = [...new Set([...forms.values()].flatMap((set) => [...set]))].filter((f) => f.length >= MIN_CHARS);

@@ -10,7 +10,7 @@ import type { runForOutput, spawnGroup } from '../platform/process.ts';
 import { scrubDeep } from '../platform/secrets.ts';
 import type { MinerSample } from '../miners/miner.ts';
 import type { HostRecord, LifecycleRecord, LogRecord, WireRecord } from '../wire/records.ts';
-import * as fit from './fit.ts';
+import { lifecycleRecord } from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
 import { packReports } from './packing.ts';
 import type { EventInput, MeterView, MinerView } from './run-view.ts';
@@ -109,6 +109,7 @@ class RunningReporter implements Reporter {
     this.#gpu.start();
     this.#minerLog = new LogTail({ path: o.minerLogPath, source: 'miner', fromStart: false, onLine });
     this.#headLog = new LogTail({ path: o.headLogPath, source: 'head', fromStart: true, onLine });
+    this.event({ event: 'worker_started', level: 'info', detail: `spotrig ${o.hostExtras.release}` });
     void this.#poll(this.#minerLog); // what is there now is of an earlier run
     this.#soon(FIRST_REPORT_MS);
     void this.#addHost();
@@ -125,17 +126,7 @@ class RunningReporter implements Reporter {
   }
 
   event(event: EventInput): void {
-    const record: LifecycleRecord = {
-      kind: 'lifecycle',
-      at_ms: this.#o.clock.nowMs(),
-      event: event.event,
-      level: event.level,
-      detail: fit.detail(event.detail),
-      exit_code: event.exit_code ?? null,
-      signal: event.signal ?? null,
-      log: fit.logLines(event.log ?? []),
-    };
-    this.#events.push(record);
+    this.#events.push(lifecycleRecord(event, this.#o.clock.nowMs()));
     if (this.#events.length > EVENTS_MAX) this.#events.shift();
     if (event.level === 'error') this.#soon(0);
   }
@@ -159,6 +150,7 @@ class RunningReporter implements Reporter {
   async #end(deadlineMonoMs: number): Promise<void> {
     await this.#report();
     await this.#uplink?.finish(Math.max(0, deadlineMonoMs - this.#o.clock.monoMs()));
+    if (this.#events.length > 0) await this.#report(); // how the miner ended: for the next start to send
     await this.#spool?.close();
   }
 

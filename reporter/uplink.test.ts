@@ -116,7 +116,7 @@ describe('uplink', () => {
     const uplink = uplinkOf(spool);
     await pass(1000, () => collector.seen.length === 1);
     collector.fate = () => 'ok';
-    await pass(298_000);
+    await pass(298_000, () => false, 2000);
     expect(collector.seen).toHaveLength(1);
     await pass(5000, () => spool.stats().reports === 0);
     expect(collector.stored).toHaveLength(1);

@@ -1,7 +1,7 @@
 // Reports wait here for the collector, on disk, so that neither a kill nor an outage loses them. `seq` grows by one with every
 // report and is never used twice in this folder, over boots too: it orders, it is the acknowledgement mark, and with the boot
 // it names a report to the collector. It leaves a gap only where something was lost.
-import { open, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, type FileHandle } from 'node:fs/promises';
 import { fsyncDir } from '../../platform/durable-file.ts';
 import { isErrno } from '../../platform/errors.ts';
 import type { WireRecord } from '../../wire/records.ts';
@@ -131,6 +131,7 @@ export class Spool {
     }
     await this.#closeFile();
     const segment = { path: segmentPath(dir, this.#nextSeq), firstSeq: this.#nextSeq, bytes: 0, entries: [] };
+    await mkdir(dir, { recursive: true, mode: 0o700 });
     this.#file = await open(segment.path, 'wx', 0o600);
     this.#segments.push(segment);
     await fsyncDir(dir);
