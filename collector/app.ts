@@ -24,16 +24,22 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const STORE_RETRY_S = 10;
 
 /** On every answer that does not set its own. */
-const DEFAULT_HEADERS = {
-  'content-security-policy':
+const DEFAULT_HEADERS = [
+  ['x-content-type-options', 'nosniff'],
+  ['cache-control', 'no-store'],
+] as const;
+
+/** On the answers that a browser may show. */
+const BROWSER_HEADERS = [
+  [
+    'content-security-policy',
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store',
-} as const;
+      "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
+  ],
+  ['referrer-policy', 'no-referrer'],
+  ['cross-origin-opener-policy', 'same-origin'],
+  ['cross-origin-resource-policy', 'same-origin'],
+] as const;
 
 /** The app, ready to listen or to be injected. Closing it does not close the store. */
 export function buildApp(deps: CollectorDeps): FastifyInstance {
@@ -50,18 +56,12 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
   };
   const app = fastify(options as FastifyServerOptions);
 
-  app.addHook('onSend', async (_request, reply) => {
-    for (const [name, value] of Object.entries(DEFAULT_HEADERS)) {
-      if (!reply.hasHeader(name)) reply.header(name, value);
-    }
-  });
+  defaultHeaders(app, DEFAULT_HEADERS);
   app.setErrorHandler<FastifyError | Error>((error, _request, reply) => refuse(reply, refusalOf(error, deps), deps));
   app.setNotFoundHandler((_request, reply) => refuse(reply, new Refusal('not_found', 'there is nothing here'), deps));
-  app.register(cookie);
 
   app.get('/healthz', async () => ({ ok: true }));
   app.register(async (scope) => releaseRoutes(scope, deps));
-  app.register(async (scope) => loginRoutes(scope, deps));
   app.register(async (worker) => {
     worker.decorateRequest('worker');
     // Before the body is read: a stranger costs no parsing.
@@ -71,13 +71,27 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
     worker.register(async (scope) => reportsRoute(scope, deps));
     worker.register(async (scope) => helloRoute(scope, deps));
   });
-  app.register(async (reader) => {
-    reader.addHook('onRequest', async (request) => requireReader(request, deps));
-    readerRoutes(reader, deps);
-    metricsRoute(reader, deps);
+  app.register(async (browser) => {
+    defaultHeaders(browser, BROWSER_HEADERS);
+    browser.register(cookie);
+    browser.register(async (scope) => loginRoutes(scope, deps));
+    browser.register(async (scope) => pageRoutes(scope, deps));
+    browser.register(async (reader) => {
+      reader.addHook('onRequest', async (request) => requireReader(request, deps));
+      readerRoutes(reader, deps);
+      metricsRoute(reader, deps);
+    });
   });
-  app.register(async (scope) => pageRoutes(scope, deps));
   return app;
+}
+
+function defaultHeaders(app: FastifyInstance, headers: readonly (readonly [name: string, value: string])[]): void {
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    for (const [name, value] of headers) {
+      if (!reply.hasHeader(name)) reply.header(name, value);
+    }
+    done(null, payload);
+  });
 }
 
 function refuse(reply: FastifyReply, refusal: Refusal, deps: CollectorDeps): FastifyReply {

@@ -1,6 +1,6 @@
 // Workers' tokens: made and checked here only (the form is wire/token.ts). A mac is compared as text and in constant time:
 // base64url has several spellings of the same bytes, and a second spelling would slip past a revocation by token.
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import { type KeyObject, createHmac, hash, timingSafeEqual } from 'node:crypto';
 import type { KeyRing } from './keys.ts';
 import type { TokenIdentity } from './store/store.ts';
 import { parseToken, tokenSubject } from '../wire/token.ts';
@@ -36,10 +36,10 @@ export function verifyToken(token: string, keys: Pick<KeyRing, 'secretOf'>, now_
 
 /** What the revocations know a token by: SHA-256 of its mac, hex. */
 export function tokenDigest(mac: string): string {
-  return createHash('sha256').update(mac).digest('hex');
+  return hash('sha256', mac);
 }
 
-function macOf(secret: Buffer, kid: string, worker: string, expires_s: number): string {
+function macOf(secret: KeyObject, kid: string, worker: string, expires_s: number): string {
   return createHmac('sha256', secret)
     .update(tokenSubject(kid, worker, expires_s))
     .digest('base64url');

@@ -48,6 +48,10 @@ export function reportsRoute(app: FastifyInstance, deps: CollectorDeps): void {
       const envelope = parseEnvelope(body);
       requireOwnName(request, envelope.worker);
       const report = correctReport(envelope, deps.clock.nowMs(), deps.settings.keep_ms);
+      if (report.records.length === 0) {
+        deps.counters.add('reports_too_old');
+        return { acked: envelope.seq };
+      }
       const added = await deps.store.addReport(report);
       deps.counters.add(added.stored ? 'reports_stored' : 'reports_duplicate');
       if (added.stored && added.boot_change === 'returned') await noteDuplicateBoot(report);

@@ -1,10 +1,10 @@
-// Group commit: writes that come in the same turn of the event loop share one transaction, and so one sync of the disk.
-// While a commit blocks the loop, the next requests wait in their sockets; the loop then reads them all in one turn. So the
-// batches grow with the load by themselves, and a lone write waits for nothing.
+// Group commit: writes share one transaction and one sync of the disk. While a sync runs (in a pool thread) the event loop
+// goes on reading requests; what they write waits and is the next batch. So batches grow with the load by themselves, a lone
+// write waits for nothing, and the loop never waits for the disk.
 
 interface Waiting {
   run: () => void;
-  committed: () => void;
+  done: () => void;
   failed: (error: unknown) => void;
 }
 
@@ -13,42 +13,55 @@ const BATCH_MAX = 256;
 
 export class GroupCommit {
   readonly #transaction: (run: () => void) => void;
+  readonly #sync: () => Promise<void>;
   #waiting: Waiting[] = [];
+  #pumping: Promise<void> | null = null;
 
-  /** `transaction` runs what it is given and commits, or throws and has written nothing. */
-  constructor(transaction: (run: () => void) => void) {
+  /** `transaction` runs what it is given and commits, or throws and has written nothing; `sync` makes it survive a crash. */
+  constructor(transaction: (run: () => void) => void, sync: () => Promise<void>) {
     this.#transaction = transaction;
+    this.#sync = sync;
   }
 
-  /** Resolves with the write's result once it is committed; rejects when its batch failed as a whole. */
+  /** Resolves with the write's result once it is committed and synced; rejects when its batch failed as a whole. */
   submit<T>(write: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      let commit = (): void => undefined;
+      let result: { value: T } | null = null;
       this.#waiting.push({
         run: () => {
-          const result = write();
-          commit = () => resolve(result);
+          result = { value: write() };
         },
-        committed: () => commit(),
+        done: () => {
+          if (result !== null) resolve(result.value);
+        },
         failed: reject,
       });
-      if (this.#waiting.length === 1) setImmediate(() => this.flush());
+      this.#pumping ??= this.#pump();
     });
   }
 
-  /** Commits what waits, now. */
-  flush(): void {
+  /** Resolves when nothing waits any more. */
+  async idle(): Promise<void> {
+    while (this.#pumping !== null) await this.#pumping;
+  }
+
+  async #pump(): Promise<void> {
+    // What else arrives in this turn of the loop joins the first batch.
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     while (this.#waiting.length > 0) {
       const batch = this.#waiting.splice(0, BATCH_MAX);
       try {
         this.#transaction(() => {
           for (const waiting of batch) waiting.run();
         });
+        await this.#sync();
+        for (const waiting of batch) waiting.done();
       } catch (error) {
         for (const waiting of batch) waiting.failed(error);
-        continue;
       }
-      for (const waiting of batch) waiting.committed();
     }
+    this.#pumping = null;
   }
 }

@@ -3,17 +3,23 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LifecycleRecord } from '../../wire/records.ts';
 import type { StoredEvent, Timed } from './store.ts';
 
-/** A row of `records`. */
+/** A stored record. */
 export interface RecordRow {
-  worker: string;
-  boot: string | null;
   at_ms: number;
   body: string;
 }
 
-/** A row of `workers`, with the beginning of its current boot. */
-export interface WorkerRowOf {
+/** A stored record with its origin. */
+export interface OwnedRow extends RecordRow {
   worker: string;
+  boot: string | null;
+}
+
+/** A row of `workers`, with its current boot. */
+export interface WorkerRowOf {
+  worker_no: number;
+  worker: string;
+  boot_no: number | null;
   boot: string | null;
   first_at_ms: number | null;
   last_report_ms: number | null;
@@ -22,42 +28,56 @@ export interface WorkerRowOf {
   hello_at_ms: number | null;
 }
 
-const WORKERS = 'SELECT w.*, b.first_at_ms FROM workers w LEFT JOIN boots b ON b.worker = w.worker AND b.boot = w.boot';
+/** What is known when a report comes: its worker, its boot, and the worker's current boot; null where there is none yet. */
+export interface KnownRow {
+  worker_no: number;
+  boot_no: number | null;
+  first_at_ms: number | null;
+  last_at_ms: number | null;
+  current_no: number | null;
+  current_boot: string | null;
+  current_first_at_ms: number | null;
+  current_last_at_ms: number | null;
+}
+
+const LAST_REPORT = '(SELECT max(last_received_ms) FROM boots l WHERE l.worker_no = w.worker_no)';
+const WORKERS = `SELECT w.*, b.boot, b.first_at_ms, ${LAST_REPORT} AS last_report_ms
+    FROM workers w LEFT JOIN boots b ON b.boot_no = w.boot_no`;
+const RECORDS = `SELECT w.worker, b.boot, r.at_ms, r.body
+    FROM records r JOIN workers w ON w.worker_no = r.worker_no LEFT JOIN boots b ON b.boot_no = r.boot_no`;
 
 const SQL = {
-  insertReport: `INSERT INTO reports (worker, boot, seq, sent_at_ms, received_at_ms, skew_ms) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO NOTHING`,
-  insertRecord: 'INSERT INTO records (worker, boot, kind, at_ms, received_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)',
-  boot: 'SELECT boot, first_at_ms, last_at_ms FROM boots WHERE worker = ? AND boot = ?',
-  currentBoot: `SELECT b.boot, b.first_at_ms, b.last_at_ms FROM workers w JOIN boots b ON b.worker = w.worker AND b.boot = w.boot
+  known: `SELECT w.worker_no, b.boot_no, b.first_at_ms, b.last_at_ms,
+      c.boot_no AS current_no, c.boot AS current_boot, c.first_at_ms AS current_first_at_ms, c.last_at_ms AS current_last_at_ms
+    FROM workers w LEFT JOIN boots b ON b.worker_no = w.worker_no AND b.boot = ? LEFT JOIN boots c ON c.boot_no = w.boot_no
     WHERE w.worker = ?`,
-  upsertBoot: `INSERT INTO boots (worker, boot, first_at_ms, last_at_ms, last_received_ms) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET first_at_ms = min(first_at_ms, excluded.first_at_ms),
-      last_at_ms = max(last_at_ms, excluded.last_at_ms), last_received_ms = excluded.last_received_ms`,
-  setHost: 'UPDATE boots SET host_at_ms = ?, host = ? WHERE worker = ? AND boot = ?',
-  upsertWorker: `INSERT INTO workers (worker, boot, last_report_ms) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET boot = excluded.boot, last_report_ms = excluded.last_report_ms`,
-  upsertHello: `INSERT INTO workers (worker, hello_stage, hello_code, hello_at_ms) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET hello_stage = excluded.hello_stage, hello_code = excluded.hello_code,
-      hello_at_ms = excluded.hello_at_ms`,
+  insertWorker: 'INSERT INTO workers (worker) VALUES (?) ON CONFLICT DO NOTHING',
+  workerNo: 'SELECT worker_no FROM workers WHERE worker = ?',
+  insertBoot: 'INSERT INTO boots (worker_no, boot, first_at_ms, last_at_ms, last_received_ms) VALUES (?, ?, ?, ?, ?)',
+  insertReport: `INSERT INTO reports (boot_no, seq, sent_at_ms, received_at_ms, skew_ms) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO NOTHING`,
+  insertRecord: 'INSERT INTO records (worker_no, boot_no, kind, at_ms, received_at_ms, body) VALUES (?, ?, ?, ?, ?, ?)',
+  updateBoot: `UPDATE boots SET first_at_ms = min(first_at_ms, ?), last_at_ms = max(last_at_ms, ?), last_received_ms = ?
+    WHERE boot_no = ?`,
+  upsertHost: `INSERT INTO hosts (boot_no, at_ms, body) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body`,
+  setBoot: 'UPDATE workers SET boot_no = ? WHERE worker_no = ?',
+  updateHello: 'UPDATE workers SET hello_stage = ?, hello_code = ?, hello_at_ms = ? WHERE worker_no = ?',
 
   workers: `${WORKERS} ORDER BY w.worker`,
   worker: `${WORKERS} WHERE w.worker = ?`,
-  host: `SELECT b.worker, b.boot, b.host_at_ms AS at_ms, b.host AS body
-    FROM workers w JOIN boots b ON b.worker = w.worker AND b.boot = w.boot WHERE w.worker = ? AND b.host IS NOT NULL`,
+  host: `SELECT h.at_ms, h.body FROM workers w JOIN hosts h ON h.boot_no = w.boot_no WHERE w.worker = ?`,
   // The boot's beginning bounds the walk along the index where this boot has no record of the kind.
-  latest: `SELECT worker, boot, at_ms, body FROM records WHERE worker = ? AND kind = ? AND at_ms >= ? AND boot = ?
-    ORDER BY at_ms DESC, record_id DESC LIMIT 1`,
+  latest: `SELECT at_ms, body FROM records WHERE worker_no = ? AND at_ms >= ? AND kind = ? AND boot_no = ?
+    ORDER BY at_ms DESC LIMIT 1`,
   sharesSums: `SELECT count(*) AS records, total(body ->> 'window_ms') AS window_ms, total(body ->> 'work_hashes') AS work_hashes,
       total(body ->> 'work_sq_hashes2') AS work_sq_hashes2, ifnull(max(body ->> 'work_max_hashes'), 0.0) AS work_max_hashes
-    FROM records WHERE worker = ? AND kind = 'shares' AND at_ms >= ? AND boot = ?`,
-  series: `SELECT worker, boot, at_ms, body FROM records WHERE worker = ? AND kind = ? AND at_ms >= ?
-    ORDER BY at_ms DESC, record_id DESC LIMIT ?`,
-  events: `SELECT worker, boot, at_ms, body FROM records WHERE kind = 'lifecycle' ORDER BY at_ms DESC, record_id DESC LIMIT ?`,
-  eventsOf: `SELECT worker, boot, at_ms, body FROM records WHERE worker = ? AND kind = 'lifecycle'
-    ORDER BY at_ms DESC, record_id DESC LIMIT ?`,
-  reachability: `SELECT worker, boot, at_ms, body FROM records WHERE kind = 'reachability' AND at_ms >= ?
-    ORDER BY at_ms DESC, record_id DESC LIMIT ?`,
+    FROM records WHERE worker_no = ? AND at_ms >= ? AND kind = 'shares' AND boot_no = ?`,
+  series: `SELECT at_ms, body FROM records WHERE worker_no = (SELECT worker_no FROM workers WHERE worker = ?)
+    AND at_ms >= ? AND kind = ? ORDER BY at_ms DESC LIMIT ?`,
+  events: `${RECORDS} WHERE r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
+  eventsOf: `${RECORDS} WHERE w.worker = ? AND r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
+  reachability: `${RECORDS} WHERE r.kind = 'reachability' AND r.at_ms >= ? ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
 
   revokeToken: 'INSERT INTO revoked_tokens (digest, reason, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   revokeWorker: `INSERT INTO revoked_workers (worker, expires_up_to_s, reason, created_ms) VALUES (?, ?, ?, ?)
@@ -71,9 +91,11 @@ const SQL = {
     AND received_at_ms < ?`,
   pruneReports: `DELETE FROM reports WHERE report_id IN (SELECT report_id FROM reports ORDER BY report_id LIMIT ?)
     AND received_at_ms < ?`,
-  pruneBoots: `DELETE FROM boots WHERE (worker, boot) IN (SELECT worker, boot FROM boots WHERE last_received_ms < ? LIMIT ?)`,
-  pruneWorkers: `DELETE FROM workers WHERE worker IN (SELECT worker FROM workers
-    WHERE max(ifnull(last_report_ms, 0), ifnull(hello_at_ms, 0)) < ? LIMIT ?)`,
+  pruneHosts: `DELETE FROM hosts WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
+  pruneBoots: `DELETE FROM boots WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
+  // After its boots: a worker without any is silent for as long.
+  pruneWorkers: `DELETE FROM workers WHERE worker_no IN (SELECT worker_no FROM workers w
+    WHERE ifnull(hello_at_ms, 0) < ? AND NOT EXISTS (SELECT 1 FROM boots b WHERE b.worker_no = w.worker_no) LIMIT ?)`,
 } as const;
 
 /** Compiles every statement. */
@@ -87,6 +109,6 @@ export function timedOf<T extends { at_ms: number }>(row: RecordRow): Timed<T> {
   return { at_ms: row.at_ms, record: { ...(JSON.parse(row.body) as T), at_ms: row.at_ms } };
 }
 
-export function eventOf(row: RecordRow): StoredEvent {
+export function eventOf(row: OwnedRow): StoredEvent {
   return { worker: row.worker, boot: row.boot, ...timedOf<LifecycleRecord>(row) };
 }

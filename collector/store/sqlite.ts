@@ -1,13 +1,14 @@
-// The store on SQLite (node:sqlite): WAL, synchronous=FULL. An answer to a worker makes it drop the report from its spool, so
-// what was acknowledged must survive a power cut; NORMAL syncs at checkpoints only and would lose the last minutes then. The
-// sync is shared by group commit, so FULL costs one sync per turn of the loop, not per report.
+// The store on SQLite (node:sqlite) in WAL mode. An answer to a worker makes it drop the report from its spool, so what was
+// acknowledged must survive a power cut: group commit syncs the log before it answers (wal-sync.ts). SQLite itself runs with
+// synchronous=NORMAL, which syncs at checkpoints and keeps the file consistent; FULL would sync a second time, in this thread.
 import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
 import type { StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
 import type { HostRecord, ReachabilityRecord, WireRecord } from '../../wire/records.ts';
-import { bootChange, type BootSpan } from './boot-change.ts';
+import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
 import { MIGRATIONS } from './migrations.ts';
+import { WalSync } from './wal-sync.ts';
 import type {
   AddOutcome,
   NewHello,
@@ -20,7 +21,15 @@ import type {
   TokenIdentity,
   WorkerFacts,
 } from './store.ts';
-import { type RecordRow, type WorkerRowOf, eventOf, statements, timedOf } from './sqlite-statements.ts';
+import {
+  type KnownRow,
+  type OwnedRow,
+  type RecordRow,
+  type WorkerRowOf,
+  eventOf,
+  statements,
+  timedOf,
+} from './sqlite-statements.ts';
 
 /** How long a write waits for another process's (the command line's). It blocks the event loop, so it is short. */
 const BUSY_MS = 2000;
@@ -30,9 +39,11 @@ export function openSqliteStore(path: string): Store {
   return guarded(() => {
     const db = new DatabaseSync(path, { timeout: BUSY_MS });
     try {
-      db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864');
+      db.exec(
+        'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
+      );
       migrate(db);
-      return new SqliteStore(db);
+      return new SqliteStore(db, new WalSync(path));
     } catch (error) {
       db.close();
       throw error;
@@ -76,12 +87,17 @@ function guarded<T>(run: () => T): T {
 class SqliteStore implements Store {
   readonly #db: DatabaseSync;
   readonly #sql: ReturnType<typeof statements>;
+  readonly #wal: WalSync;
   readonly #writes: GroupCommit;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, wal: WalSync) {
     this.#db = db;
+    this.#wal = wal;
     this.#sql = statements(db);
-    this.#writes = new GroupCommit((run) => guarded(() => transaction(db, run)));
+    this.#writes = new GroupCommit(
+      (run) => guarded(() => transaction(db, run)),
+      () => wal.sync(),
+    );
   }
 
   addReport(report: NewReport): Promise<AddOutcome> {
@@ -89,17 +105,19 @@ class SqliteStore implements Store {
   }
 
   addHello(hello: NewHello): Promise<void> {
+    const { stage, code, received_at_ms } = hello;
     return this.#writes.submit(() => {
-      this.#sql.upsertHello.run(hello.worker, hello.stage, hello.code, hello.received_at_ms);
-      this.#insertRecord(hello.worker, null, hello.received_at_ms, {
-        at_ms: hello.received_at_ms,
+      const worker_no = this.#workerNo(hello.worker);
+      this.#sql.updateHello.run(stage, code, received_at_ms, worker_no);
+      this.#insertRecord(worker_no, null, received_at_ms, {
+        at_ms: received_at_ms,
         record: {
           kind: 'lifecycle',
-          at_ms: hello.received_at_ms,
+          at_ms: received_at_ms,
           event: 'hello',
-          level: hello.code === 0 ? 'info' : 'error',
-          detail: hello.code === 0 ? `stage ${hello.stage}` : `stage ${hello.stage} failed with code ${hello.code}`,
-          exit_code: hello.code,
+          level: code === 0 ? 'info' : 'error',
+          detail: code === 0 ? `stage ${stage}` : `stage ${stage} failed with code ${code}`,
+          exit_code: code,
           signal: null,
           log: [],
         },
@@ -108,7 +126,11 @@ class SqliteStore implements Store {
   }
 
   addEvent(event: StoredEvent): Promise<void> {
-    return this.#writes.submit(() => this.#insertRecord(event.worker, event.boot, event.at_ms, event));
+    return this.#writes.submit(() => {
+      const worker_no = this.#workerNo(event.worker);
+      const known = event.boot === null ? null : row<KnownRow>(this.#sql.known, event.boot, event.worker);
+      this.#insertRecord(worker_no, known?.boot_no ?? null, event.at_ms, event);
+    });
   }
 
   workers(shares_since_ms: number): Promise<WorkerFacts[]> {
@@ -136,7 +158,7 @@ class SqliteStore implements Store {
     limit: number,
   ): Promise<Timed<SeriesKinds[K]>[]> {
     return this.#read(() =>
-      rows<RecordRow>(this.#sql.series, worker, kind, since_ms, limit)
+      rows<RecordRow>(this.#sql.series, worker, since_ms, kind, limit)
         .map((found) => timedOf<SeriesKinds[K]>(found))
         .toReversed(),
     );
@@ -145,15 +167,15 @@ class SqliteStore implements Store {
   events(query: { worker?: string; limit: number }): Promise<StoredEvent[]> {
     return this.#read(() =>
       (query.worker === undefined
-        ? rows<RecordRow>(this.#sql.events, query.limit)
-        : rows<RecordRow>(this.#sql.eventsOf, query.worker, query.limit)
+        ? rows<OwnedRow>(this.#sql.events, query.limit)
+        : rows<OwnedRow>(this.#sql.eventsOf, query.worker, query.limit)
       ).map(eventOf),
     );
   }
 
   reachability(since_ms: number, limit: number): Promise<(Timed<ReachabilityRecord> & { worker: string })[]> {
     return this.#read(() =>
-      rows<RecordRow>(this.#sql.reachability, since_ms, limit).map((found) => ({
+      rows<OwnedRow>(this.#sql.reachability, since_ms, limit).map((found) => ({
         worker: found.worker,
         ...timedOf<ReachabilityRecord>(found),
       })),
@@ -185,67 +207,70 @@ class SqliteStore implements Store {
       for (const sql of [this.#sql.pruneRecords, this.#sql.pruneReports]) {
         gone += Number(sql.run(max_rows, received_before_ms).changes);
       }
-      for (const sql of [this.#sql.pruneBoots, this.#sql.pruneWorkers]) {
+      for (const sql of [this.#sql.pruneHosts, this.#sql.pruneBoots, this.#sql.pruneWorkers]) {
         gone += Number(sql.run(received_before_ms, max_rows).changes);
       }
       return gone;
     });
   }
 
-  close(): Promise<void> {
-    return this.#read(() => {
-      this.#writes.flush();
-      this.#db.close();
-    });
+  async close(): Promise<void> {
+    await this.#writes.idle();
+    await this.#wal.close();
+    guarded(() => this.#db.close());
   }
 
   #insertReport(report: NewReport): AddOutcome {
     const { worker, boot, received_at_ms } = report;
-    const added = this.#sql.insertReport.run(
-      worker,
-      boot,
-      report.seq,
-      report.sent_at_ms,
-      received_at_ms,
-      report.skew_ms,
-    );
+    const moments = report.records.map((timed) => timed.at_ms);
+    const oldest_at_ms = Math.min(...moments);
+    const newest_at_ms = Math.max(...moments);
+
+    const known = row<KnownRow>(this.#sql.known, boot, worker);
+    const worker_no = known?.worker_no ?? this.#workerNo(worker);
+    const boot_no =
+      known?.boot_no ??
+      Number(this.#sql.insertBoot.run(worker_no, boot, oldest_at_ms, newest_at_ms, received_at_ms).lastInsertRowid);
+    const { seq, sent_at_ms, skew_ms } = report;
+    const added = this.#sql.insertReport.run(boot_no, seq, sent_at_ms, received_at_ms, skew_ms);
     if (added.changes === 0) return { stored: false };
 
-    const known = row<BootSpan>(this.#sql.boot, worker, boot);
-    const current = row<BootSpan>(this.#sql.currentBoot, worker);
-    let first_at_ms = Infinity;
-    let newest_at_ms = -Infinity;
     for (const timed of report.records) {
-      first_at_ms = Math.min(first_at_ms, timed.at_ms);
-      newest_at_ms = Math.max(newest_at_ms, timed.at_ms);
-      if (timed.record.kind !== 'host') this.#insertRecord(worker, boot, received_at_ms, timed);
+      if (timed.record.kind === 'host') this.#sql.upsertHost.run(boot_no, timed.at_ms, JSON.stringify(timed.record));
+      else this.#insertRecord(worker_no, boot_no, received_at_ms, timed);
     }
-    // All its records may be too old to keep; the report itself must still be known as stored.
-    if (report.records.length === 0) return { stored: true, boot_change: 'late' };
-
-    const boot_change = bootChange({ current, known, boot, newest_at_ms });
-    this.#sql.upsertBoot.run(worker, boot, first_at_ms, newest_at_ms, received_at_ms);
-    for (const { at_ms, record } of report.records) {
-      if (record.kind === 'host') this.#sql.setHost.run(at_ms, JSON.stringify(record), worker, boot);
-    }
-    this.#sql.upsertWorker.run(worker, boot_change === 'late' ? (current?.boot ?? boot) : boot, received_at_ms);
+    this.#sql.updateBoot.run(oldest_at_ms, newest_at_ms, received_at_ms, boot_no);
+    const boot_change = bootChange({
+      current: currentOf(known),
+      known_since_ms: known?.first_at_ms ?? null,
+      boot,
+      newest_at_ms,
+    });
+    if (boot_change !== 'current' && boot_change !== 'late') this.#sql.setBoot.run(boot_no, worker_no);
     return { stored: true, boot_change };
   }
 
-  #insertRecord(worker: string, boot: string | null, received_at_ms: number, timed: Timed<WireRecord>): void {
+  #workerNo(worker: string): number {
+    this.#sql.insertWorker.run(worker);
+    const found = row<{ worker_no: number }>(this.#sql.workerNo, worker);
+    if (found === null) throw new SpotrigError('store_failed', 'a worker was not there right after it was added');
+    return found.worker_no;
+  }
+
+  #insertRecord(worker_no: number, boot_no: number | null, received_at_ms: number, timed: Timed<WireRecord>): void {
     const { kind } = timed.record;
-    this.#sql.insertRecord.run(worker, boot, kind, timed.at_ms, received_at_ms, JSON.stringify(timed.record));
+    this.#sql.insertRecord.run(worker_no, boot_no, kind, timed.at_ms, received_at_ms, JSON.stringify(timed.record));
   }
 
   #facts(worker: WorkerRowOf, shares_since_ms: number): WorkerFacts {
-    const id = worker.worker;
+    const { worker: id, worker_no, boot_no } = worker;
     const latest = <K extends keyof SeriesKinds>(kind: K): Timed<SeriesKinds[K]> | null => {
-      if (worker.boot === null) return null;
-      const found = row<RecordRow>(this.#sql.latest, id, kind, worker.first_at_ms, worker.boot);
+      if (boot_no === null) return null;
+      const found = row<RecordRow>(this.#sql.latest, worker_no, worker.first_at_ms, kind, boot_no);
       return found === null ? null : timedOf<SeriesKinds[K]>(found);
     };
     const since = Math.max(shares_since_ms, worker.first_at_ms ?? 0);
-    const event = row<RecordRow>(this.#sql.eventsOf, id, 1);
+    const event = row<OwnedRow>(this.#sql.eventsOf, id, 1);
     return {
       id,
       boot: worker.boot,
@@ -257,7 +282,7 @@ class SqliteStore implements Store {
       hashrate: latest('hashrate'),
       shares: latest('shares'),
       gpu: latest('gpu'),
-      shares_window: row<WorkerFacts['shares_window']>(this.#sql.sharesSums, id, since, worker.boot) ?? {
+      shares_window: row<WorkerFacts['shares_window']>(this.#sql.sharesSums, worker_no, since, boot_no) ?? {
         records: 0,
         window_ms: 0,
         work_hashes: 0,
@@ -271,6 +296,12 @@ class SqliteStore implements Store {
   #read<T>(run: () => T): Promise<T> {
     return new Promise((resolve) => resolve(guarded(run)));
   }
+}
+
+function currentOf(known: KnownRow | null): BootSpan | null {
+  if (known === null) return null;
+  const { current_boot: boot, current_first_at_ms: first_at_ms, current_last_at_ms: last_at_ms } = known;
+  return boot === null || first_at_ms === null || last_at_ms === null ? null : { boot, first_at_ms, last_at_ms };
 }
 
 /** The row shapes are those of our own statements: sqlite-statements.ts keeps the two side by side. */

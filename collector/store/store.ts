@@ -26,6 +26,7 @@ export interface NewReport {
   received_at_ms: number;
   /** received - sent, where it is large enough to be a wrong clock; else 0. The records are corrected by it already. */
   skew_ms: number;
+  /** One at least. */
   records: readonly Timed<WireRecord>[];
 }
 
