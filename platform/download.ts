@@ -143,13 +143,13 @@ class Download {
           await this.#part.restart();
           this.#source = url;
         } else if (this.#source !== url) this.#source = null;
-        for await (const chunk of body.stream as AsyncIterable<Buffer>) {
+        for await (const chunk of body.chunks) {
           stall.touch();
           this.#checkCap(this.#part.size + chunk.length);
           await this.#part.append(chunk);
         }
       } finally {
-        body.stream.destroy();
+        body.destroy();
       }
       const expected = this.#r.sizeBytes ?? body.totalBytes;
       if (expected === null || this.#part.size >= expected) return null;
@@ -158,7 +158,6 @@ class Download {
       if (this.#signal.aborted) throw this.#signal.reason;
       if (stall.signal.aborted) return stall.signal.reason as SpotrigError;
       if (error instanceof SpotrigError && error.code !== 'disk_full') return error;
-      if (isNetworkError(error)) return new SpotrigError('download_cut', 'connection broke', { cause: error });
       throw error;
     } finally {
       stall.stop();
@@ -257,14 +256,4 @@ class StallGuard {
         this.#abort.abort(new SpotrigError('download_stalled', `no byte for ${this.#limitMs} ms`, { retryable: true }));
     });
   }
-}
-
-/** Errors of the answer's stream: Node gives them a code of the connection or of its own parser. */
-function isNetworkError(error: unknown): boolean {
-  if (!(error instanceof Error) || !('code' in error)) return false;
-  const code = String(error.code);
-  return (
-    ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH'].includes(code) ||
-    /^(HPE_|ERR_STREAM|ERR_SSL)/.test(code)
-  );
 }

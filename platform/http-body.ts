@@ -4,8 +4,10 @@ import * as https from 'node:https';
 import { SpotrigError } from './errors.ts';
 
 export interface HttpBody {
-  /** Destroy it, or read it to its end. A connection that breaks is an error of the stream. */
-  stream: http.IncomingMessage;
+  /** Every byte that arrived, also those before the connection broke, which is thrown after them as http_cut. */
+  chunks: AsyncIterable<Buffer>;
+  /** Ends the connection. Needed unless `chunks` was read to its end. */
+  destroy(): void;
   /** Which byte of the file comes first: the offset that was asked for, or 0 where the server does not do ranges. */
   startsAt: number;
   /** Of the whole file; null where the server does not say. */
@@ -70,20 +72,64 @@ function get(url: URL, offset: number, signal: AbortSignal): Promise<http.Incomi
   });
 }
 
+/** Chunks that wait to be read; above this the sender is held back. */
+const WAITING_MAX_BYTES = 1024 * 1024;
+
+/**
+ * A stream's own iterator forgets what it holds when the connection breaks. On links that cut every connection after a few
+ * kilobytes that would be all there is.
+ */
+function arriving(response: http.IncomingMessage): AsyncIterable<Buffer> {
+  const waiting: Buffer[] = [];
+  let bytes = 0;
+  let broken: Error | null = null;
+  let wake = (): void => undefined;
+  response.on('data', (chunk: Buffer) => {
+    waiting.push(chunk);
+    bytes += chunk.length;
+    if (bytes > WAITING_MAX_BYTES) response.pause();
+    wake();
+  });
+  response.once('error', (error) => {
+    broken = error;
+  });
+  response.once('close', () => wake()); // always the last event, with or without an error
+
+  return (async function* () {
+    for (;;) {
+      const chunk = waiting.shift();
+      if (chunk !== undefined) {
+        bytes -= chunk.length;
+        if (response.isPaused()) response.resume();
+        yield chunk;
+      } else if (!response.closed) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      } else if (response.complete && broken === null) return;
+      else throw new SpotrigError('http_cut', 'the connection broke', { cause: broken ?? undefined, retryable: true });
+    }
+  })();
+}
+
 function checked(response: http.IncomingMessage, status: number, offset: number): HttpBody {
   const refuse = (code: string, message: string): never => {
     response.destroy();
     throw new SpotrigError(code, message, { retryable: true, context: { status } });
   };
-  if (status === 200) {
-    return { stream: response, startsAt: 0, totalBytes: wholeNumber(response.headers['content-length']) };
-  }
+  const body = (startsAt: number, total: string | undefined): HttpBody => ({
+    chunks: arriving(response),
+    destroy: () => response.destroy(),
+    startsAt,
+    totalBytes: wholeNumber(total),
+  });
+  if (status === 200) return body(0, response.headers['content-length']);
   if (status === 206) {
     const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
     if (range === null || Number(range[1]) !== offset) {
       return refuse('http_bad_range', `asked from byte ${offset} on, got "${response.headers['content-range'] ?? ''}"`);
     }
-    return { stream: response, startsAt: offset, totalBytes: wholeNumber(range[2]) };
+    return body(offset, range[2]);
   }
   if (status === 416) return refuse('http_bad_range', `the file there ends before byte ${offset}`);
   return refuse('http_status', `answered ${status} ${response.statusMessage ?? ''}`.trimEnd());
