@@ -1,5 +1,5 @@
 // npm run build: the release (single file, loader, artefacts, manifest) and the page.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../platform/errors.ts';
 import { buildPage } from './release/page.ts';
@@ -33,7 +33,7 @@ async function main(): Promise<void> {
   };
   const manifest = await buildRelease({ out: values.out, xz: values['no-xz'] ? 'off' : 'make', log });
   log('bundling the page');
-  const page = await buildPage({ out: values.out });
+  const page = await buildPage({ out: join(values.out, 'page') });
   if (values.json) {
     console.log(JSON.stringify({ ...manifest, page }, null, 2));
     return;

@@ -107,7 +107,8 @@ sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $
 }
 
 # get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes.
-# What came stays in partial/SHA, and the unpacker is fed while the rest comes.
+# What came stays in partial/SHA, and the unpacker is fed while the rest comes; if it gives up, the rest comes all the
+# same (tee -p), so that wrong bytes and missing ones are told apart.
 get(){
 local p=partial/$1 m x i a had last result=1
 for m in $M;do
@@ -116,7 +117,7 @@ hash $x||continue
 m=${m%/}
 size "$p"
 had=$s
-ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -a "$p"; }|$3|head -c"$6">"$4"&
+ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -pa "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
 # A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once.

@@ -7,9 +7,9 @@ import { SpotrigError } from '../../platform/errors.ts';
 import { sha256Of } from './head.ts';
 import { ROOT, type ReleaseFile } from './release.ts';
 
-/** Bundles the page into `<out>/page` and returns what it wrote. Files of earlier builds are removed. */
+/** Bundles the page into the folder `out`, which is its alone, and returns what it wrote. Files of earlier builds are removed. */
 export async function buildPage(o: { out: string }): Promise<ReleaseFile[]> {
-  const folder = join(resolve(o.out), 'page');
+  const folder = resolve(o.out);
   const result = await build({
     absWorkingDir: ROOT,
     entryPoints: { app: 'collector/page/main.tsx' },

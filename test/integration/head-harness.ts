@@ -22,8 +22,10 @@ export interface StandInRelease {
   manifest: Manifest;
   head: Buffer;
   whole: Buffer;
-  /** Digest by a word of its description: payload, part two, xz, gzip. */
+  /** Digest by a word of its description: payload, part two, gzip. */
   digest(word: string): string;
+  /** Digest of the runtime that a head with every tool takes: xz where this machine could make it. */
+  runtime: string;
 }
 
 /** Builds the stand-in release. The runtime is padded with bytes that do not compress, so that it takes many ranges. */
@@ -43,16 +45,18 @@ export async function buildStandInRelease(): Promise<StandInRelease> {
     runtimePath,
     cacheDir: join(dir, 'cache'),
   });
+  const digest = (word: string): string => {
+    const file = manifest.files.find((f) => f.name.startsWith('artifacts/') && f.what.includes(word));
+    if (file === undefined) throw new Error(`no artefact "${word}"`);
+    return file.sha256;
+  };
   return {
     dir,
     manifest,
     head: await readFile(join(dir, 'dist/loader.sh')),
     whole: await readFile(join(dir, 'dist/entrypoint.sh')),
-    digest: (word) => {
-      const file = manifest.files.find((f) => f.name.startsWith('artifacts/') && f.what.includes(word));
-      if (file === undefined) throw new Error(`no artefact "${word}"`);
-      return file.sha256;
-    },
+    digest,
+    runtime: digest('Node runtime'), // xz is listed first
   };
 }
 
@@ -136,8 +140,9 @@ export class HeadRig {
     this.home = join(dir, 'home');
   }
 
-  /** `tools` are looked up on this machine; each call of one is noted in argv.log. `sleep` is noted too, and is short. */
-  static async create(script: Buffer, tools: readonly string[] = ['wget', 'xz', 'gzip']): Promise<HeadRig> {
+  /** `tools` (default: all that this machine has) are looked up; each call of one is noted in argv.log. `sleep` is noted too, and is short. */
+  static async create(script: Buffer, tools?: readonly string[]): Promise<HeadRig> {
+    tools ??= await present('wget', 'curl', 'python3', 'xz', 'gzip');
     const rig = new HeadRig(await mkdtemp(join(tmpdir(), 'spotrig-rig-')));
     await writeFile(rig.script, script, { mode: 0o755 });
     await mkdir(join(rig.dir, 'bin'));
@@ -235,7 +240,13 @@ export async function until<T>(look: () => Promise<T | false | undefined>, limit
 /** The program itself, behind version managers' shims. */
 async function realPathOf(name: string): Promise<string> {
   if (name === 'python3') return (await execa('python3', ['-c', 'import sys;print(sys.executable)'])).stdout;
-  return (await execa('which', [name])).stdout;
+  return (await execa('bash', ['-c', 'type -P "$1"', 'type', name])).stdout;
+}
+
+/** Those of the named programs that this machine has. */
+export async function present(...names: string[]): Promise<string[]> {
+  const found = await Promise.all(names.map((name) => realPathOf(name).then(() => true, () => false))); // prettier-ignore
+  return names.filter((_, i) => found[i]);
 }
 
 /** The parent's pid; null when the process is gone or a zombie. */

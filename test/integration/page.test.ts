@@ -33,7 +33,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'spotrig-page-'));
-    await buildPage({ out: folder });
+    await buildPage({ out: join(folder, 'page') });
     browser = await launchChromium(chromiumPath ?? '');
   });
   afterAll(async () => {
