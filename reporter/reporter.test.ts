@@ -8,7 +8,7 @@ import { silentLogger } from '../platform/logger.ts';
 import type { RunResult } from '../platform/process.ts';
 import { forgetSecrets, registerSecret } from '../platform/secrets.ts';
 import { FakeClock } from '../test/fakes/clock.ts';
-import { FakeCollector } from '../test/fakes/collector.ts';
+import { FakeCollector } from '../test/fakes/report-collector.ts';
 import type { WireRecord } from '../wire/records.ts';
 import { startReporter, type Reporter, type ReporterOptions } from './reporter.ts';
 import { Spool } from './spool/spool.ts';

@@ -21,7 +21,7 @@ import { every } from './schedule.ts';
 import { openSpool, type Spool } from './spool/spool.ts';
 import { Uplink } from './uplink.ts';
 
-export const REPORT_PERIOD_MS = 15_000;
+const REPORT_PERIOD_MS = 15_000;
 const REPORT_JITTER_MS = 1000;
 const TICK_MS = 1000;
 /** The miner's API and the logs are read every so many ticks; at every tick while the miner starts. */

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { httpRequest } from '../platform/http.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { FakeClock } from '../test/fakes/clock.ts';
-import { FakeCollector, type Fate } from '../test/fakes/collector.ts';
+import { FakeCollector, type Fate } from '../test/fakes/report-collector.ts';
 import type { LifecycleRecord } from '../wire/records.ts';
 import type { EventInput } from './run-view.ts';
 import { openSpool, type Spool } from './spool/spool.ts';

@@ -8,7 +8,7 @@ import type { WireRecord } from '../../wire/records.ts';
 import { encodeFrame, frameAt, FRAME_HEADER_BYTES, type FramePlace } from './frame.ts';
 import { recoverSpool, removeSegment, segmentPath, writeMark, type Recovered, type Segment } from './recovery.ts';
 
-export const SPOOL_MAX_BYTES = 16 * 1024 * 1024;
+const SPOOL_MAX_BYTES = 16 * 1024 * 1024;
 const SEGMENT_MAX_BYTES = 512 * 1024;
 
 /** One report without the envelope's other fields. `boot` is that of the start which wrote it. */
