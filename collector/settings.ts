@@ -157,11 +157,17 @@ function flagsOf(argv: readonly string[], complaints: string[]) {
     if (token.kind !== 'option') continue;
     const option = Object.entries(OPTIONS).find(([name]) => name === token.name)?.[1];
     if (option === undefined) complaints.push(`${token.rawName}: no such flag; see --help`);
-    else if (option.type === 'string' && (token.value ?? '') === '') complaints.push(`${token.rawName}: needs a value`);
+    else if (option.type === 'string' && !hasValue(token)) complaints.push(`${token.rawName}: needs a value`);
     else if (option.type === 'boolean' && token.value !== undefined)
       complaints.push(`${token.rawName}: takes no value`);
   }
   return complaints.length > 0 ? null : parseArgs({ args: [...argv], options: OPTIONS }).values;
+}
+
+/** In `--data --help` the second word is a flag and no value; `--data=--help` means it. */
+function hasValue(token: { value: string | undefined; inlineValue: boolean | undefined }): boolean {
+  const { value = '', inlineValue } = token;
+  return value !== '' && (inlineValue === true || !value.startsWith('-'));
 }
 
 function listenOf(text: string, complaints: string[]): Settings['listen'] {

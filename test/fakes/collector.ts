@@ -1,71 +1,87 @@
-// A fake collector: it checks a report as the real one does, stores it in memory once, and fails on demand. In memory through
-// `http`, or on a loopback port through `listen`.
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { gunzipSync } from 'node:zlib';
-import { SpotrigError } from '../../platform/errors.ts';
-import type { HttpAnswer, HttpRequest } from '../../platform/http.ts';
-import { Envelope } from '../../wire/envelope.ts';
-import { REPORT_BODY_MAX_BYTES } from '../../wire/limits.ts';
+// A collector to inject requests into: real store in a temporary folder, fake clock, no port.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { buildApp } from '../../collector/app.ts';
+import { Counters } from '../../collector/counters.ts';
+import type { CollectorDeps } from '../../collector/deps.ts';
+import { loadKeys } from '../../collector/keys.ts';
+import type { PageFile } from '../../collector/page-files.ts';
+import { type Settings, readSettings } from '../../collector/settings.ts';
+import { openSqliteStore } from '../../collector/store/sqlite.ts';
+import type { Store } from '../../collector/store/store.ts';
+import { mintToken } from '../../collector/tokens.ts';
+import { silentLogger } from '../../platform/logger.ts';
+import { FakeClock } from './clock.ts';
+import { gzipped } from './reports.ts';
 
-/** What happens to one request: `drop_before` loses it, `drop_after` stores it and loses the answer, else status and headers. */
-export type Fate = 'ok' | 'drop_before' | 'drop_after' | (Pick<HttpAnswer, 'status'> & Partial<HttpAnswer>);
-
-export class FakeCollector {
-  /** Stored reports, oldest first: each (boot, seq) once. */
-  readonly stored: Envelope[] = [];
-  /** Every request that arrived, stored or not. */
-  readonly seen: { url: string; headers: Record<string, string>; bytes: number }[] = [];
-  /** Decides about each request; may be replaced at any time. */
-  fate: (request: HttpRequest) => Fate = () => 'ok';
-
-  /** Stands in for platform/http's httpRequest. */
-  readonly http = (request: HttpRequest): Promise<HttpAnswer> => {
-    const body = Buffer.from(request.body ?? '');
-    this.seen.push({ url: request.url, headers: request.headers ?? {}, bytes: body.length });
-    const fate = this.fate(request);
-    if (fate === 'drop_before') return Promise.reject(lost());
-    if (fate !== 'ok' && fate !== 'drop_after') return Promise.resolve({ headers: {}, body: Buffer.alloc(0), ...fate });
-    const envelope = Envelope.parse(
-      JSON.parse(gunzipSync(body, { maxOutputLength: REPORT_BODY_MAX_BYTES }).toString('utf8')),
-    );
-    const { boot, seq } = envelope;
-    if (!this.stored.some((e) => e.boot === boot && e.seq === seq)) this.stored.push(envelope);
-    if (fate === 'drop_after') return Promise.reject(lost());
-    return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify({ acked: seq })) });
-  };
-
-  /** Every record that arrived, in order. */
-  get records(): Envelope['records'] {
-    return this.stored.flatMap((e) => e.records);
-  }
-
-  /** Serves the same on 127.0.0.1; returns its base URL and what closes it. */
-  async listen(): Promise<{ url: string; close: () => Promise<void> }> {
-    const server = createServer((request, response) => {
-      const chunks: Buffer[] = [];
-      request.on('data', (chunk: Buffer) => chunks.push(chunk));
-      request.on('end', () => {
-        const headers = Object.fromEntries(Object.entries(request.headers).map(([k, v]) => [k, String(v)]));
-        this.http({ url: request.url ?? '', headers, body: Buffer.concat(chunks), timeoutMs: 0, maxBytes: 0 }).then(
-          (answer) => response.writeHead(answer.status, answer.headers).end(answer.body),
-          () => response.destroy(),
-        );
-      });
-    });
-    await new Promise<void>((resolve) => {
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    const { port } = server.address() as AddressInfo;
-    const close = (): Promise<void> =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      });
-    return { url: `http://127.0.0.1:${port}`, close };
-  }
+export interface FakeCollector extends AsyncDisposable {
+  app: FastifyInstance;
+  clock: FakeClock;
+  deps: CollectorDeps;
+  dir: string;
+  /** A token of this worker that lives for a day. */
+  token(worker?: string): string;
+  /** Sends a report, gzipped, with the worker's own token unless another is given. */
+  report(envelope: { worker: string }, token?: string): Promise<LightMyRequestResponse>;
+  /** A request of a reader, with the Host that loopback wants. */
+  get(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
 }
 
-function lost(): SpotrigError {
-  return new SpotrigError('http_failed', 'request failed', { cause: new Error('socket hang up'), retryable: true });
+/** Settings as from flags. */
+export function settingsOf(flags: readonly string[], env: Record<string, string> = {}): Settings {
+  const read = readSettings(flags, env);
+  if (read.kind !== 'settings') throw new Error(JSON.stringify(read));
+  return read.settings;
+}
+
+/** Builds one. `store` wraps the real store, to make it fail. */
+export async function fakeCollector(
+  o: {
+    settings?: Partial<Settings>;
+    page?: PageFile[];
+    store?: (store: Store) => Store;
+  } = {},
+): Promise<FakeCollector> {
+  const dir = mkdtempSync(join(tmpdir(), 'spotrig-collector-'));
+  const clock = new FakeClock();
+  const keys = await loadKeys(dir, clock);
+  const store = openSqliteStore(join(dir, 'collector.sqlite'));
+  const deps: CollectorDeps = {
+    store: o.store?.(store) ?? store,
+    keys,
+    clock,
+    logger: silentLogger,
+    counters: new Counters(),
+    settings: { ...settingsOf(['--data', dir]), ...o.settings },
+    page: o.page ?? [],
+  };
+  const app = buildApp(deps);
+  const token = (worker = 'rig-1'): string =>
+    mintToken(keys, { worker, expires_s: Math.floor(clock.nowMs() / 1000) + 86_400 });
+  return {
+    app,
+    clock,
+    deps,
+    dir,
+    token,
+    report: (envelope, by) =>
+      app.inject({
+        method: 'POST',
+        url: '/v1/reports',
+        headers: {
+          authorization: `Bearer ${by ?? token(envelope.worker)}`,
+          'content-type': 'application/json',
+          'content-encoding': 'gzip',
+        },
+        payload: gzipped(envelope),
+      }),
+    get: (url, headers = {}) => app.inject({ url, headers: { host: '127.0.0.1:8480', ...headers } }),
+    async [Symbol.asyncDispose]() {
+      await app.close();
+      await store.close();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }

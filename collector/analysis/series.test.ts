@@ -1,0 +1,65 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { gpuRecord, hashrateRecord, sharesRecord } from '../../test/fakes/reports.ts';
+import { SeriesAnswer } from '../../wire/api.ts';
+import { SERIES_POINTS_MAX, seriesOf } from './series.ts';
+
+const NOW = 1_790_000_000_000;
+const timed = <T extends { at_ms: number }>(record: T): { at_ms: number; record: T } => ({
+  at_ms: record.at_ms,
+  record,
+});
+const none = { hashrate: [], shares: [], gpu: [] };
+
+describe('a series', () => {
+  it('holds every record of its span in one bucket, whatever the span', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 60, max: 86_400 }),
+        fc.array(fc.nat(86_399_999), { maxLength: 50 }),
+        (since_s, agos) => {
+          const inside = agos.filter((ago) => ago < since_s * 1000).toSorted((a, b) => b - a);
+          const shares = inside.map((ago) => timed(sharesRecord(NOW - ago, 1)));
+          const series = SeriesAnswer.parse(seriesOf({ ...none, shares, since_ms: NOW - since_s * 1000, now_ms: NOW }));
+          expect(series.t.length).toBeLessThanOrEqual(SERIES_POINTS_MAX);
+          expect(series.t).toEqual(series.t.toSorted((a, b) => a - b));
+          expect(series.accepted.reduce<number>((sum, value) => sum + (value ?? 0), 0)).toBe(inside.length);
+        },
+      ),
+    );
+  });
+
+  it('means claims and power, takes the hottest GPU, and leaves gaps', () => {
+    const series = seriesOf({
+      hashrate: [
+        timed(hashrateRecord(NOW - 30_000, { claimed_hs: 10 })),
+        timed(hashrateRecord(NOW - 40_000, { claimed_hs: 20 })),
+        timed(hashrateRecord(NOW, { claimed_hs: null })),
+      ],
+      shares: [],
+      gpu: [timed(gpuRecord(NOW - 30_000, [100, 20])), timed(gpuRecord(NOW - 31_000, [100, null]))],
+      since_ms: NOW - 60_000,
+      now_ms: NOW,
+    });
+    expect(series).toMatchObject({
+      claimed_hs: [null, 15, null, null],
+      power_w: [null, 110, null, null],
+      temperature_c: [null, 61, null, null],
+      delivered_hs: [null, null, null, null],
+    });
+  });
+
+  it('draws the delivered hashrate from the ten minutes before each point', () => {
+    const shares = Array.from({ length: 120 }, (_, i) =>
+      timed(sharesRecord(NOW - (119 - i) * 15_000, i < 60 ? 15 : 0)),
+    );
+    const series = seriesOf({ ...none, shares, since_ms: NOW - 1_800_000, now_ms: NOW });
+    expect(series.delivered_hs[30]).toBeCloseTo(1e6, 0);
+    expect(series.delivered_hs.at(-1)).toBe(0);
+    for (const [i, value] of series.delivered_hs.entries()) {
+      if (value === null) continue;
+      expect(series.delivered_low_hs[i]).toBeLessThanOrEqual(value);
+      expect(series.delivered_high_hs[i]).toBeGreaterThanOrEqual(value);
+    }
+  });
+});

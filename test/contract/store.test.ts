@@ -1,0 +1,247 @@
+// The cases that every store must hold. SQLite is the only one yet; another engine joins the list at the end.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openSqliteStore } from '../../collector/store/sqlite.ts';
+import type { NewReport, Store } from '../../collector/store/store.ts';
+import type { WireRecord } from '../../wire/records.ts';
+import { gpuRecord, hashrateRecord, hostRecord, lifecycleRecord, logRecord, sharesRecord } from '../fakes/reports.ts';
+
+const T = 1_790_000_000_000;
+const BOOT_A = 'a'.repeat(32);
+const BOOT_B = 'b'.repeat(32);
+
+function report(over: Partial<NewReport> & { records?: never; at?: number; of?: WireRecord[] } = {}): NewReport {
+  const at = over.at ?? T;
+  const of = over.of ?? [hashrateRecord(at)];
+  return {
+    worker: over.worker ?? 'rig-1',
+    boot: over.boot ?? BOOT_A,
+    seq: over.seq ?? 0,
+    sent_at_ms: at,
+    received_at_ms: over.received_at_ms ?? at,
+    skew_ms: 0,
+    records: of.map((record) => ({ at_ms: record.at_ms, record })),
+  };
+}
+
+interface Engine {
+  name: string;
+  /** Opens the store of a folder; a second one on the same folder stands for another process, or a later start. */
+  open(dir: string): Store;
+}
+
+function contract(engine: Engine): void {
+  describe(`store on ${engine.name}`, () => {
+    let dir: string;
+    let store: Store;
+    beforeEach(() => {
+      dir = mkdtempSync(join(tmpdir(), 'spotrig-store-'));
+      store = engine.open(dir);
+    });
+    afterEach(async () => {
+      await store.close();
+      rmSync(dir, { recursive: true, force: true });
+    });
+
+    it('stores a report once, whatever comes again', async () => {
+      expect(await store.addReport(report())).toEqual({ stored: true, boot_change: 'first' });
+      expect(await store.addReport(report({ of: [hashrateRecord(T, { claimed_hs: 7 })] }))).toEqual({ stored: false });
+      expect(await store.addReport(report({ seq: 1, at: T + 1 }))).toEqual({ stored: true, boot_change: 'current' });
+      const kept = await store.series('rig-1', 'hashrate', 0, 100);
+      expect(kept.map((timed) => [timed.at_ms, timed.record.claimed_hs])).toEqual([
+        [T, 1_000_000],
+        [T + 1, 1_000_000],
+      ]);
+    });
+
+    it('takes the same sequence number of another boot and of another worker', async () => {
+      const added = await Promise.all([
+        store.addReport(report()),
+        store.addReport(report({ boot: BOOT_B, at: T + 1 })),
+        store.addReport(report({ worker: 'rig-2' })),
+      ]);
+      expect(added.map((outcome) => outcome.stored)).toEqual([true, true, true]);
+    });
+
+    it('keeps everything for the next start, and what was acknowledged without a clean end', async () => {
+      await store.addReport(report({ of: [hashrateRecord(T), hostRecord(T), logRecord(T, ['line'])] }));
+      // A second opening while the first is still there: nothing was finished for it.
+      const other = engine.open(dir);
+      expect(await other.addReport(report())).toEqual({ stored: false });
+      expect((await other.worker('rig-1', 0))?.hashrate?.record.claimed_hs).toBe(1_000_000);
+      await other.close();
+    });
+
+    it('answers the newest facts of the current boot only', async () => {
+      await store.addReport(
+        report({ of: [hashrateRecord(T), sharesRecord(T, 5), gpuRecord(T, [100]), hostRecord(T)] }),
+      );
+      await store.addReport(
+        report({
+          boot: BOOT_B,
+          at: T + 1000,
+          of: [sharesRecord(T + 1000, 2), sharesRecord(T + 2000, 3, { accepted_total: 5 })],
+        }),
+      );
+      const facts = await store.worker('rig-1', T);
+      expect(facts).toMatchObject({ id: 'rig-1', boot: BOOT_B, last_report_ms: T + 1000, hashrate: null, gpu: null });
+      expect(facts?.shares?.record.accepted_total).toBe(5);
+      expect(facts?.shares_window).toEqual({
+        records: 2,
+        window_ms: 30_000,
+        work_hashes: 5e6,
+        work_sq_hashes2: 5e12,
+        work_max_hashes: 1e6,
+      });
+      expect((await store.worker('rig-1', T + 1500))?.shares_window.records).toBe(1);
+      expect(await store.host('rig-1')).toBeNull();
+      expect(await store.worker('rig-2', 0)).toBeNull();
+    });
+
+    it('knows the current boot by the newest record, not by what arrives last', async () => {
+      await store.addReport(report({ seq: 0, at: T }));
+      expect(await store.addReport(report({ boot: BOOT_B, at: T + 60_000 }))).toMatchObject({
+        boot_change: 'switched',
+      });
+      // The old boot's spool, sent by the new one.
+      const late = report({ seq: 1, at: T + 30_000, received_at_ms: T + 90_000 });
+      expect(await store.addReport(late)).toMatchObject({ boot_change: 'late' });
+      expect((await store.worker('rig-1', 0))?.boot).toBe(BOOT_B);
+      // The old boot speaks of now: it is alive too.
+      expect(await store.addReport(report({ seq: 2, at: T + 120_000 }))).toMatchObject({ boot_change: 'returned' });
+      expect((await store.worker('rig-1', 0))?.boot).toBe(BOOT_A);
+    });
+
+    it('lists workers by name, also one that only said hello', async () => {
+      await store.addReport(report({ worker: 'rig-2' }));
+      await store.addHello({ worker: 'rig-1', stage: 'runtime', code: 3, received_at_ms: T + 5 });
+      const [first, second] = await store.workers(0);
+      expect(first).toMatchObject({
+        id: 'rig-1',
+        boot: null,
+        last_report_ms: null,
+        hello: { stage: 'runtime', code: 3, at_ms: T + 5 },
+        last_event: { boot: null, record: { event: 'hello', level: 'error', exit_code: 3 } },
+      });
+      expect(second).toMatchObject({ id: 'rig-2', boot: BOOT_A, hello: null, last_event: null });
+    });
+
+    it('answers events newest first, of one worker or of all, with a limit', async () => {
+      await store.addReport(
+        report({ of: [lifecycleRecord(T, { event: 'one' }), lifecycleRecord(T + 2, { event: 'three' })] }),
+      );
+      await store.addReport(report({ worker: 'rig-2', of: [lifecycleRecord(T + 1, { event: 'two' })] }));
+      await store.addEvent({
+        worker: 'rig-1',
+        boot: BOOT_A,
+        at_ms: T + 3,
+        record: lifecycleRecord(T + 3, { event: 'four' }),
+      });
+      const names = async (query: Parameters<Store['events']>[0]): Promise<string[]> =>
+        (await store.events(query)).map((event) => event.record.event);
+      expect(await names({ limit: 10 })).toEqual(['four', 'three', 'two', 'one']);
+      expect(await names({ limit: 2 })).toEqual(['four', 'three']);
+      expect(await names({ worker: 'rig-2', limit: 10 })).toEqual(['two']);
+      expect((await store.events({ limit: 1 }))[0]).toMatchObject({ worker: 'rig-1', boot: BOOT_A, at_ms: T + 3 });
+    });
+
+    it('answers a series oldest first; of too many, the newest', async () => {
+      await store.addReport(report({ of: [3, 1, 2].map((i) => sharesRecord(T + i, i)) }));
+      const moments = async (since: number, limit: number): Promise<number[]> =>
+        (await store.series('rig-1', 'shares', since, limit)).map((timed) => timed.at_ms - T);
+      expect(await moments(0, 10)).toEqual([1, 2, 3]);
+      expect(await moments(T + 2, 10)).toEqual([2, 3]);
+      expect(await moments(0, 2)).toEqual([2, 3]);
+      expect(await store.series('rig-2', 'shares', 0, 10)).toEqual([]);
+    });
+
+    it('puts the corrected moment into the record', async () => {
+      const record = hashrateRecord(T - 3_600_000);
+      await store.addReport({ ...report(), records: [{ at_ms: T, record }] });
+      expect(await store.series('rig-1', 'hashrate', T, 1)).toMatchObject([{ at_ms: T, record: { at_ms: T } }]);
+    });
+
+    it('gives back hostile text as it came', async () => {
+      const text = `'); DROP TABLE records; --<script>\u0000\u001b[2J\u202e\ud800 ' " \\ %s ${'é'.repeat(20)}`;
+      await store.addReport(
+        report({
+          of: [lifecycleRecord(T, { detail: text }), logRecord(T, [text]), hashrateRecord(T, { miner: text })],
+        }),
+      );
+      // A lone surrogate has no UTF-8; JSON carries it as an escape.
+      expect((await store.events({ limit: 1 }))[0]?.record.detail).toBe(text);
+      expect((await store.series('rig-1', 'log', 0, 1))[0]?.record.lines).toEqual([text]);
+      expect((await store.worker('rig-1', 0))?.hashrate?.record.miner).toBe(text);
+    });
+
+    it('refuses revoked tokens, at once also from another process', async () => {
+      const token = { worker: 'rig-1', digest: 'd1', expires_s: 1000 };
+      const other = engine.open(dir);
+      expect(await store.isRevoked(token)).toBe(false);
+      await other.revoke({ by: 'token', digest: 'd1', reason: 'leaked', created_ms: T });
+      expect(await store.isRevoked(token)).toBe(true);
+      expect(await store.isRevoked({ ...token, digest: 'd2' })).toBe(false);
+
+      await other.revoke({ by: 'worker', worker: 'rig-1', expires_up_to_s: 2000, reason: '', created_ms: T });
+      await other.revoke({ by: 'worker', worker: 'rig-1', expires_up_to_s: 1500, reason: '', created_ms: T });
+      expect(await store.isRevoked({ ...token, digest: 'd2', expires_s: 2000 })).toBe(true);
+      expect(await store.isRevoked({ ...token, digest: 'd2', expires_s: 2001 })).toBe(false);
+      expect(await store.isRevoked({ worker: 'rig-2', digest: 'd2', expires_s: 1 })).toBe(false);
+      expect(await store.revokedUpTo('rig-1')).toBe(2000);
+      expect(await store.revokedUpTo('rig-2')).toBeNull();
+      await other.close();
+    });
+
+    it('prunes in steps what was received before, and forgets silent workers', async () => {
+      for (let seq = 0; seq < 10; seq++) await store.addReport(report({ seq, at: T + seq }));
+      await store.addReport(report({ worker: 'rig-2', at: T + 100 }));
+      await store.addHello({ worker: 'rig-3', stage: 'start', code: 0, received_at_ms: T });
+      expect(await store.prune(T + 5, 2)).toBeGreaterThan(0);
+      expect(await store.series('rig-1', 'hashrate', 0, 100)).toHaveLength(8);
+      while ((await store.prune(T + 5, 2)) > 0);
+      expect((await store.series('rig-1', 'hashrate', 0, 100)).map((timed) => timed.at_ms - T)).toEqual([
+        5, 6, 7, 8, 9,
+      ]);
+      expect((await store.workers(0)).map((worker) => worker.id)).toEqual(['rig-1', 'rig-2']);
+      while ((await store.prune(T + 50, 100)) > 0);
+      expect((await store.workers(0)).map((worker) => worker.id)).toEqual(['rig-2']);
+      expect(await store.addReport(report({ worker: 'rig-2', at: T + 100 }))).toEqual({ stored: false });
+    });
+
+    it('holds once-only under any repetition, order, concurrency and restart', async () => {
+      const sends = fc.array(
+        fc.record({ worker: fc.constantFrom('rig-1', 'rig-2'), boot: fc.constantFrom(BOOT_A, BOOT_B), seq: fc.nat(4) }),
+        { minLength: 1, maxLength: 40 },
+      );
+      let round = 0;
+      await fc.assert(
+        fc.asyncProperty(sends, fc.nat(40), async (list, restartAt) => {
+          // Every case has workers of its own in the same store.
+          const suffix = `-${round++}`;
+          const named = list.map((send) => ({ ...send, worker: `${send.worker}${suffix}` }));
+          const [before, after] = [named.slice(0, restartAt), named.slice(restartAt)];
+          const add = (send: (typeof named)[number]): Promise<boolean> =>
+            store.addReport(report({ ...send, at: T + send.seq })).then((outcome) => outcome.stored);
+          const stored = await Promise.all(before.map(add));
+          await store.close();
+          store = engine.open(dir);
+          stored.push(...(await Promise.all(after.map(add))));
+          const different = new Set(named.map((send) => `${send.worker} ${send.boot} ${send.seq}`));
+          expect(stored.filter(Boolean)).toHaveLength(different.size);
+          const counts = await Promise.all(
+            ['rig-1', 'rig-2'].map(
+              async (worker) => (await store.series(`${worker}${suffix}`, 'hashrate', 0, 1000)).length,
+            ),
+          );
+          expect(counts.reduce((sum, count) => sum + count, 0)).toBe(different.size);
+        }),
+        { numRuns: 25 },
+      );
+    });
+  });
+}
+
+contract({ name: 'SQLite', open: (dir) => openSqliteStore(join(dir, 'store.sqlite')) });
