@@ -35,7 +35,7 @@ describe('xmrig command line', () => {
     });
     expect(argv.join(' ')).toBe(
       '/usr/bin/xmrig -o stratum+tcp://127.0.0.1:7001 -u 4Wallet -p x --rig-id rig-1 -a rx/0 -r 1 -R 1 ' +
-        '--http-host 127.0.0.1 --http-port 7002 --no-color --print-time 30 --donate-level 1 --donate-over-proxy 0 ' +
+        '--http-host 127.0.0.1 --http-port 7002 --no-color --print-time 30 -l /dev/stdout --donate-level 0 --donate-over-proxy 0 ' +
         '--randomx-mode light',
     );
   });

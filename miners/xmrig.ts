@@ -27,9 +27,11 @@ function argv(l: MinerLaunch): string[] {
     ['-r', '1', '-R', '1'], // the least that XMRig takes; with one pool it tries for ever
     ['--http-host', '127.0.0.1', '--http-port', String(l.apiPort)],
     ['--no-color', '--print-time', '30'],
-    // 1 is the least of the official build. 0 for the second: donation rounds go to the donation host directly, never as a
+    // XMRig writes nothing to a standard output that is a file; to a log it does.
+    ['-l', '/dev/stdout'],
+    // The official build takes 0 for its default of 1, Debian's takes it for what it says. 0 for the second: donation rounds go to the donation host directly, never as a
     // second login through the pool's connection, where the share meter would count them.
-    ['--donate-level', '1', '--donate-over-proxy', '0'],
+    ['--donate-level', '0', '--donate-over-proxy', '0'],
     l.extraArgs,
   ].flat();
 }

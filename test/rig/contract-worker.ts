@@ -4,15 +4,8 @@ import { resolve, join } from 'node:path';
 import { open } from 'node:fs/promises';
 import { homeMark, MARKER, parseMark } from '../../entrypoint/supervise/marker.ts';
 import { realClock } from '../../platform/clock.ts';
-import {
-  findMarked,
-  identify,
-  isAlive,
-  killLadder,
-  signalGroup,
-  spawnGroup,
-  type ProcessId,
-} from '../../platform/process.ts';
+import { isErrno } from '../../platform/errors.ts';
+import { findMarked, identify, isAlive, signalGroup, spawnGroup, type ProcessId } from '../../platform/process.ts';
 
 const CONTRACT = resolve(import.meta.dirname, '../contract/delegated-entrypoint.sh');
 
@@ -38,6 +31,19 @@ export interface ContractWorker {
   stop(): Promise<void>;
 }
 
+/** As long as docker gives a container. */
+const STOP_MS = 10_000;
+
+function groupLives(pid: number): boolean {
+  try {
+    process.kill(-pid, 0);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return false;
+    throw error;
+  }
+}
+
 /** Starts the worker. A second start in the same folder is the same container started again: its disk is kept. */
 export async function startContractWorker(o: ContractWorkerOptions): Promise<ContractWorker> {
   const dir = resolve(o.dir);
@@ -51,7 +57,7 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
       PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
       HOME: dir,
       ONSTART: join(dir, 'onstart.sh'),
-      ONSTART_RETRY_S: '1',
+      RETRY_SLEEP_S: '1',
       DELEGATED_ENTRYPOINT: o.entrypointUrl,
       SPOTRIG_HOME: home,
       ...o.env,
@@ -85,11 +91,11 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
       await child.exited;
     },
     stop: async () => {
-      const steps = [
-        { signal: 'SIGTERM', waitMs: 10_000 },
-        { signal: 'SIGKILL', waitMs: 2_000 },
-      ] as const;
-      await killLadder({ id, steps, clock: realClock });
+      signalGroup(id.pid, 'SIGTERM');
+      // The contract's own script dies of TERM at once; what matters is that the head and Node behind it end by themselves.
+      const deadline = realClock.monoMs() + STOP_MS;
+      while (realClock.monoMs() < deadline && groupLives(id.pid)) await realClock.sleep(50);
+      signalGroup(id.pid, 'SIGKILL');
       await killMiners();
     },
   };

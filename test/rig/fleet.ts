@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** More of the order's env, or less (undefined removes). */
   env?: Record<string, string | undefined>;
   worker?: string;
+  /** Login of the pool's own in its address, `login:password`. */
+  poolLogin?: string;
 }
 
 export interface Fleet {
@@ -53,7 +55,7 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
     SPOTRIG_TOKEN: token,
     SPOTRIG_MINER: `t-rex@${miner}`,
     SPOTRIG_ALGO: 'sha256d',
-    SPOTRIG_POOLS: pool.url,
+    SPOTRIG_POOLS: o.poolLogin === undefined ? pool.url : pool.url.replace('://', `://${o.poolLogin}@`),
     SPOTRIG_WALLET: 'practice-wallet',
     ...o.env,
   };
