@@ -16,7 +16,7 @@ import { minerEnvironment } from './miner-env.ts';
 import { nvmlLibraryDir } from './nvml-link.ts';
 import { freeLoopbackPort } from './ports.ts';
 import { homeMark, MARKER, parseMark, specHash, type Mark } from './supervise/marker.ts';
-import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervise/supervisor.ts';
+import type { MinerSpec, Supervisor, SupervisorEvent } from './supervise/supervisor.ts';
 
 /** Between two tries to get the miner's program. */
 const FETCH_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };

@@ -12,7 +12,7 @@ declare module 'vitest' {
 
 const OUT = '.cache/test-release';
 
-export default async function setup(project: TestProject): Promise<void> {
+export async function setup(project: TestProject): Promise<void> {
   await buildRelease({ out: OUT, xz: 'cached', log: () => undefined });
   await buildPage({ out: `${OUT}/page` });
   project.provide('releaseDir', OUT);
