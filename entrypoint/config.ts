@@ -1,5 +1,5 @@
 // The one reader of the environment: all of it at once, all complaints at once. The result is frozen.
-import { registerSecret } from '../platform/secrets.ts';
+import { registerSecret, registerWallet } from '../platform/secrets.ts';
 import { parseToken } from '../wire/token.ts';
 import { Complaint, ENV_VALUE_MAX_CHARS, HEAD_VARIABLES, SETTINGS, type Setting } from './settings.ts';
 
@@ -49,7 +49,11 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
     }
   }
   const values = readable as Partial<SettingValues>;
-  for (const login of values.pools ?? []) if (login.password !== null) registerSecret(login.password);
+  for (const pool of values.pools ?? []) {
+    if (pool.password !== null) registerSecret(pool.password);
+    if (pool.login !== null) registerSecret(pool.login);
+  }
+  if (typeof values.wallet === 'string') registerWallet(values.wallet);
   complaints.push(...unknownNames(env), ...conflicts(values));
   const token = values.token === undefined ? null : parseToken(values.token);
   const boot = env['SPOTRIG_BOOT'] ?? '';

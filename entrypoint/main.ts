@@ -7,12 +7,14 @@
 //   TERM, INT  the miner gets INT at once and KILL after 7 s, reports are flushed for 3 s at most; exit 0.
 //   exit codes 0 stopped by a signal; 78 settings are wrong, which a restart cannot mend; 70 a fault of ours (the head starts
 //              Node again).
+import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { realClock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
 import { httpRequest } from '../platform/http.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
+import { scrub } from '../platform/secrets.ts';
 import { runForOutput, spawnGroup, type LadderStep } from '../platform/process.ts';
 import { startReporter, type Reporter } from '../reporter/reporter.ts';
 import { tellOnce } from '../reporter/tell-once.ts';
@@ -100,6 +102,13 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const pool = config.pools[0];
   if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
   const ending = new AbortController();
+  const faults: unknown[] = [];
+  const onFault = (error: unknown): void => {
+    faults.push(error);
+    ending.abort(new Error('internal error'));
+  };
+  process.on('uncaughtException', onFault);
+  process.on('unhandledRejection', onFault);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => ending.abort(new Error(signal)));
   }
@@ -172,18 +181,15 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
     ...{ mirrors, meter, supervisor, emit },
   };
-  const relay = config.relay ? await openRelay(deps, ports.relay, pool) : null;
+  const relay = config.relay ? await openRelay(deps, ports, pool) : null;
+  if (relay !== null) ports.relay = relay.port;
   const store = new ArtifactStore({ home: config.home, clock: realClock, logger, emit });
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
-    if (!ending.signal.aborted) throw error;
+    if (!ending.signal.aborted) onFault(error);
   });
-  await Promise.race([
-    mining,
-    new Promise((resolve) => {
-      ending.signal.addEventListener('abort', resolve, { once: true });
-    }),
-  ]);
+  if (!ending.signal.aborted) await once(ending.signal, 'abort');
 
+  if (faults.length > 0) return dieOf(faults[0], reporter, logger);
   logger.info({ reason: messageOf(ending.signal.reason) }, 'worker stops');
   emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
   await Promise.all([supervisor.stop(END_LADDER), reporter.stop(FLUSH_MS)]);
@@ -192,10 +198,19 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   return 0;
 }
 
+/** A fault of ours: the owner is told, the miner goes on, and the next Node adopts it. */
+async function dieOf(fault: unknown, reporter: Reporter, logger: Logger): Promise<number> {
+  const stack = scrub(fault instanceof Error ? (fault.stack ?? fault.message) : String(fault));
+  logger.error({ stack }, 'internal error');
+  reporter.event({ event: 'internal_error', level: 'error', detail: messageOf(fault), log: stack.split('\n') });
+  await reporter.stop(FLUSH_MS);
+  return EX_SOFTWARE;
+}
+
 main().then(
   (code) => process.exit(code),
   (error: unknown) => {
-    process.stdout.write(`spotrig: ${messageOf(error)}\n${error instanceof Error ? (error.stack ?? '') : ''}\n`);
+    process.stdout.write(`spotrig: ${messageOf(error)}\n${scrub(error instanceof Error ? (error.stack ?? '') : '')}\n`);
     process.exit(EX_SOFTWARE);
   },
 );

@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import type { MinerLaunch } from '../miners/miner.ts';
 import { backoffMs } from '../platform/backoff.ts';
 import type { Clock } from '../platform/clock.ts';
-import { messageOf } from '../platform/errors.ts';
+import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { findMarked, type MarkedProcess } from '../platform/process.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
@@ -63,17 +63,28 @@ export async function choosePorts(running: readonly RunningMiner[], boot: string
   return { api: await freeLoopbackPort(), relay: await freeLoopbackPort() };
 }
 
-/** Starts the relay for the first pool of the settings. */
-export async function openRelay(deps: WorkerDeps, port: number, endpoint: PoolUrl): Promise<Relay> {
-  return startRelay({
-    listenHost: '127.0.0.1',
-    listenPort: port,
-    endpoint,
-    clock: deps.clock,
-    logger: deps.logger,
-    meter: deps.meter,
-    onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
-  });
+/**
+ * Starts the relay for a pool. Where its port is taken, by whatever program, it takes another: a miner that was started for the
+ * old one is then replaced, because its command line is no longer the wanted one.
+ */
+export async function openRelay(deps: WorkerDeps, ports: Ports, endpoint: PoolUrl): Promise<Relay> {
+  const open = (listenPort: number): Promise<Relay> =>
+    startRelay({
+      listenHost: '127.0.0.1',
+      listenPort,
+      endpoint,
+      clock: deps.clock,
+      logger: deps.logger,
+      meter: deps.meter,
+      onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
+    });
+  try {
+    return await open(ports.relay);
+  } catch (error) {
+    if (codeOf(error) !== 'relay_listen_failed') throw error;
+    deps.logger.warn({ port: ports.relay }, 'the relay’s port is taken, another is used');
+    return open(0);
+  }
 }
 
 /**

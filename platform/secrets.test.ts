@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import * as fc from 'fast-check';
-import { forgetSecrets, maskWallet, registerSecret, scrub, scrubDeep } from './secrets.ts';
+import { forgetSecrets, maskWallet, registerSecret, registerWallet, scrub, scrubDeep } from './secrets.ts';
 
 afterEach(forgetSecrets);
 
@@ -47,4 +47,12 @@ it('goes into arrays and objects', () => {
 
 it('shows the ends of a wallet', () => {
   expect(maskWallet('RAbcdef123456789wxyz')).toBe('RAbcde…wxyz');
+});
+
+it('masks a registered wallet wherever it stands, and no word of a protocol', () => {
+  registerWallet('RAbcdef123456789wxyz');
+  registerWallet('me');
+  registerSecret('info');
+  const line = { level: 'info', detail: 'RAbcdef123456789wxyz.rig says info to me' };
+  expect(scrubDeep(line, new Set(['level']))).toEqual({ level: 'info', detail: 'RAbcde…wxyz.rig says *** to me' });
 });

@@ -9,7 +9,13 @@ import type { Logger } from '../platform/logger.ts';
 import type { runForOutput, spawnGroup } from '../platform/process.ts';
 import { scrubDeep } from '../platform/secrets.ts';
 import type { MinerSample } from '../miners/miner.ts';
-import type { HostRecord, LifecycleRecord, LogRecord, WireRecord } from '../wire/records.ts';
+import {
+  WORD_FIELDS,
+  type HostRecord,
+  type LifecycleRecord,
+  type LogRecord,
+  type WireRecord,
+} from '../wire/records.ts';
 import { lifecycleRecord } from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
 import { packReports } from './packing.ts';
@@ -254,7 +260,10 @@ class RunningReporter implements Reporter {
     ];
     this.#host = null;
     this.#events = [];
-    return scrubDeep(records.filter((r) => r !== null));
+    return scrubDeep(
+      records.filter((r) => r !== null),
+      WORD_FIELDS,
+    );
   }
 
   #sayLoss(kind: 'dropped' | 'damaged', reports: number): void {

@@ -1,6 +1,7 @@
 // One report from a worker that cannot run: its settings are wrong, and the owner cannot read the container's output.
 import { join } from 'node:path';
 import { scrubDeep } from '../platform/secrets.ts';
+import { WORD_FIELDS } from '../wire/records.ts';
 import { lifecycleRecord } from './lifecycle.ts';
 import type { EventInput } from './run-view.ts';
 import { openSpool } from './spool/spool.ts';
@@ -14,7 +15,7 @@ export async function tellOnce(
 ): Promise<void> {
   const spool = await openSpool({ dir: join(o.home, 'spool'), boot: o.boot, onLoss: () => undefined });
   const records = events.map((e) => lifecycleRecord(e, o.clock.nowMs()));
-  await spool.append(scrubDeep(records));
+  await spool.append(scrubDeep(records, WORD_FIELDS));
   const uplink = new Uplink({ ...o, spool, onEvent: () => undefined });
   await uplink.finish(deadlineMs);
   await spool.close();
