@@ -3,33 +3,45 @@ import { resolve } from 'node:path';
 import { execa } from 'execa';
 import { Pool } from 'undici';
 import { gzipped, typicalEnvelope } from '../fakes/reports.ts';
+import type { Bench, Findings, Measurement } from './measurement.ts';
+import { median } from './statistics.ts';
 
 const SERVER = resolve(import.meta.dirname, 'ingest-server.ts');
 const CONNECTIONS = 256;
 const REPORTS = 1500;
-const ROUNDS = 15;
+const RATIO_MIN = 0.5;
 
-export interface IngestBench {
-  bare_per_s: number;
-  collector_per_s: number;
-  /** collector ÷ bare, the median of the rounds' ratios. */
-  ratio: number;
-}
+/** Reports per second of the collector. */
+export const ingest: Measurement = { name: 'ingest', about: 'reports per second of the collector', run };
 
-/** Medians of many short rounds, the two arms in turn: what else the machine does then hits both alike. */
-export async function benchIngest(): Promise<IngestBench> {
+/** Many short rounds, the two arms in turn: what else the machine does then hits both alike. */
+async function run(bench: Bench): Promise<Findings> {
+  const count = bench.quick ? 5 : 15;
   await using bare = await startArm('bare');
   await using collector = await startArm('collector');
-  const rounds: { bare: number; collector: number }[] = [];
-  for (let round = 0; round <= ROUNDS; round++) {
-    rounds.push({ bare: await bare.round(round), collector: await collector.round(round) });
-  }
+  const rounds: { bare_per_s: number; collector_per_s: number }[] = [];
   // The first round warms both up.
-  const counted = rounds.slice(1);
+  for (let round = 0; round <= count; round++) {
+    bench.signal.throwIfAborted();
+    const rates = { bare_per_s: await bare.round(round), collector_per_s: await collector.round(round) };
+    if (round > 0) rounds.push(rates);
+    if (round % 5 === 0 && round > 0) bench.say(`round ${round} of ${count}`);
+  }
+  const bare_per_s = median(rounds.map((r) => r.bare_per_s));
+  const collector_per_s = median(rounds.map((r) => r.collector_per_s));
+  const ratio = median(rounds.map((r) => r.collector_per_s / r.bare_per_s));
   return {
-    bare_per_s: median(counted.map((round) => round.bare)),
-    collector_per_s: median(counted.map((round) => round.collector)),
-    ratio: median(counted.map((round) => round.collector / round.bare)),
+    rows: [
+      {
+        what: 'collector ingest',
+        measured: `${collector_per_s.toFixed(0)} reports/s`,
+        against: `bare Fastify route: ${bare_per_s.toFixed(0)} reports/s`,
+        ratio,
+        budget: `≥ ${RATIO_MIN} ×`,
+        isOk: ratio >= RATIO_MIN,
+      },
+    ],
+    values: { rounds },
   };
 }
 
@@ -77,9 +89,4 @@ async function startArm(arm: 'bare' | 'collector') {
       await child;
     },
   };
-}
-
-function median(values: number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? NaN;
 }
