@@ -16,6 +16,8 @@ import { openSqliteStore } from './store/sqlite.ts';
 /** The database's name in the data folder. */
 export const DATABASE_FILE = 'collector.sqlite';
 const EXIT_CONFIG = 78;
+/** Running requests get this long to end; their workers send again what was cut. */
+const CLOSE_MS = 3000;
 
 /** Serves until INT or TERM, or until `signal` ends it; resolves with the exit code. */
 export async function runCollector(argv: readonly string[], signal?: AbortSignal): Promise<number> {
@@ -57,7 +59,9 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       await aborted(signal);
     } finally {
       ended.abort();
+      const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
       await app.close();
+      cut();
       await pruning;
       await store.close();
     }

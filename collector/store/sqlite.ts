@@ -1,13 +1,11 @@
 // The store on SQLite (node:sqlite) in WAL mode. An answer to a worker makes it drop the report from its spool, so what was
 // acknowledged must survive a power cut: group commit syncs the log before it answers (wal-sync.ts). SQLite itself runs with
 // synchronous=NORMAL, which syncs at checkpoints and keeps the file consistent; FULL would sync a second time, in this thread.
-import { DatabaseSync, type SQLInputValue } from 'node:sqlite';
-import type { StatementSync } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
 import type { HostRecord, ReachabilityRecord, WireRecord } from '../../wire/records.ts';
 import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
-import { MIGRATIONS } from './migrations.ts';
 import { WalSync } from './wal-sync.ts';
 import type {
   AddOutcome,
@@ -21,6 +19,7 @@ import type {
   TokenIdentity,
   WorkerFacts,
 } from './store.ts';
+import { guarded, openDatabase, transaction } from './sqlite-file.ts';
 import {
   type KnownRow,
   type OwnedRow,
@@ -31,57 +30,9 @@ import {
   timedOf,
 } from './sqlite-statements.ts';
 
-/** How long a write waits for another process's (the command line's). It blocks the event loop, so it is short. */
-const BUSY_MS = 2000;
-
 /** Opens (and makes or migrates) the database file. Throws `store_failed`, or `store_too_new` for a file of a newer release. */
 export function openSqliteStore(path: string): Store {
-  return guarded(() => {
-    const db = new DatabaseSync(path, { timeout: BUSY_MS });
-    try {
-      db.exec(
-        'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864',
-      );
-      migrate(db);
-      return new SqliteStore(db, new WalSync(path));
-    } catch (error) {
-      db.close();
-      throw error;
-    }
-  });
-}
-
-function migrate(db: DatabaseSync): void {
-  const version = Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
-  if (version > MIGRATIONS.length) {
-    throw new SpotrigError(
-      'store_too_new',
-      `the database has schema ${version}, this release knows up to ${MIGRATIONS.length}: start the release that wrote it`,
-    );
-  }
-  for (let step = version; step < MIGRATIONS.length; step++) {
-    transaction(db, () => db.exec(`${MIGRATIONS[step]}; PRAGMA user_version = ${step + 1}`));
-  }
-}
-
-function transaction(db: DatabaseSync, run: () => void): void {
-  db.exec('BEGIN IMMEDIATE');
-  try {
-    run();
-    db.exec('COMMIT');
-  } catch (error) {
-    if (db.isTransaction) db.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-function guarded<T>(run: () => T): T {
-  try {
-    return run();
-  } catch (error) {
-    if (error instanceof SpotrigError) throw error;
-    throw new SpotrigError('store_failed', 'the database failed', { cause: error, retryable: true });
-  }
+  return new SqliteStore(openDatabase(path), new WalSync(path));
 }
 
 class SqliteStore implements Store {
