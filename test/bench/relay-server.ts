@@ -1,25 +1,39 @@
-// The relay as a process of its own, for the pool whose URL is the argument. Prints a JSON line with its port, and ends with
-// its standard input.
+// What stands between miner and pool, as a process of its own: `relay` is the relay with its share meter, `pipe` passes bytes and
+// does nothing else. Arguments: which, and the port of the pool. Prints a JSON line with its own port; when its standard input
+// ends, the relay prints how many accepted shares it saw, and the process ends.
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { parsePoolUrl } from '../../stratum/pool-url.ts';
 import { startRelay } from '../../stratum/relay.ts';
 import { ShareMeter } from '../../stratum/share-meter.ts';
 
-const parsed = parsePoolUrl(process.argv[2] ?? '');
-if ('complaints' in parsed) throw new Error(parsed.complaints.join('; '));
+const [, , which, poolPort = ''] = process.argv;
 const meter = new ShareMeter(realClock);
-const relay = await startRelay({
-  listenHost: '127.0.0.1',
-  listenPort: 0,
-  endpoint: parsed.pool,
-  clock: realClock,
-  logger: silentLogger,
-  meter,
-  onEvent: () => undefined,
-});
-console.log(JSON.stringify({ port: relay.port }));
+
+async function openRelay(): Promise<number> {
+  const parsed = parsePoolUrl(`stratum+tcp://127.0.0.1:${poolPort}`);
+  if ('complaints' in parsed) throw new Error(parsed.complaints.join('; '));
+  const relay = await startRelay({
+    ...{ listenHost: '127.0.0.1', listenPort: 0, endpoint: parsed.pool, meter },
+    ...{ clock: realClock, logger: silentLogger, onEvent: () => undefined },
+  });
+  return relay.port;
+}
+
+async function openPipe(): Promise<number> {
+  const server = createServer({ noDelay: true }, (miner) => {
+    const pool = connect({ host: '127.0.0.1', port: Number(poolPort), noDelay: true });
+    miner.pipe(pool).pipe(miner);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  return (server.address() as AddressInfo).port;
+}
+
+console.log(JSON.stringify({ port: await (which === 'relay' ? openRelay() : openPipe()) }));
 process.stdin.resume().on('end', () => {
   console.log(JSON.stringify({ accepted: meter.totals().accepted_total }));
-  void relay.close().then(() => process.exit());
+  process.exit();
 });

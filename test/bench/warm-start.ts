@@ -152,7 +152,7 @@ class Container {
 
   /** Starts the script, kills everything as soon as the miner runs, and returns the time between in ms. */
   async start(env: Record<string, string>): Promise<number> {
-    const { begunAt, minerAt } = await this.#startOnce(env);
+    const { begunAt, minerAt } = await this.#startOnce(env, async () => true);
     return minerAt - begunAt;
   }
 
@@ -160,10 +160,7 @@ class Container {
   async traced(env: Record<string, string>): Promise<Phases> {
     await rm(this.#trace, { force: true });
     const traceEnv = { NODE_OPTIONS: `--require=${this.#tracer}`, START_TRACE_FILE: this.#trace };
-    const { begunAt, minerAt } = await this.#startOnce({ ...env, ...traceEnv });
-    const lines = (await readFile(this.#trace, 'utf8')).trim().split('\n');
-    const trace = lines.map((line) => JSON.parse(line) as ChildTrace).find(({ file }) => file === this.#miner);
-    if (trace === undefined) throw new Error('the trace does not tell of the miner');
+    const { begunAt, minerAt, seen: trace } = await this.#startOnce({ ...env, ...traceEnv }, () => this.#minerTrace());
     return {
       head_ms: trace.node - begunAt,
       node_ms: trace.preloaded - trace.node,
@@ -177,32 +174,41 @@ class Container {
     await rm(this.#dir, { recursive: true, force: true });
   }
 
-  async #startOnce(env: Record<string, string>): Promise<{ begunAt: number; minerAt: number }> {
+  /** Kills everything once the miner has noted its start and `look` has seen what it waits for. */
+  async #startOnce<T>(
+    env: Record<string, string>,
+    look: () => Promise<T | null>,
+  ): Promise<{ begunAt: number; minerAt: number; seen: T }> {
     await rm(this.#mark, { force: true });
     const order = {
       ...{ PATH, HOME: this.#dir, SPOTRIG_HOME: this.#home, WORKER_NAME: 'rig-1', SPOTRIG_WALLET: 'practice-wallet' },
       ...{ SPOTRIG_TOKEN: `sr1.k1.rig-1.1999999999.${'m'.repeat(43)}`, SPOTRIG_MINER: `t-rex@${this.#miner}` },
       ...{ SPOTRIG_ALGO: 'kawpow', SPOTRIG_POOLS: 'stratum+tcp://127.0.0.1:3333' },
     };
+    const deadline = performance.now() + START_LIMIT_MS;
     const begunAt = edgeOfMillisecond();
     const head = spawnGroup({
       ...{ argv: [this.#script], env: { ...order, ...env }, cwd: this.#dir, stdout: 'ignore', stderr: 'ignore' },
     });
     let miner: { at: number; pid: number } | null = null;
     try {
-      const deadline = performance.now() + START_LIMIT_MS;
-      while (miner === null) {
-        if (performance.now() > deadline)
-          throw new Error(`no miner within ${START_LIMIT_MS} ms; see ${this.#home}/log`);
+      while (performance.now() < deadline) {
         await realClock.sleep(20);
-        miner = await this.#readMark();
+        miner ??= await this.#readMark();
+        const seen = miner === null ? null : await look();
+        if (miner !== null && seen !== null) return { begunAt, minerAt: miner.at, seen };
       }
-      return { begunAt, minerAt: miner.at };
+      throw new Error(`no miner within ${START_LIMIT_MS} ms; see ${this.#home}/log`);
     } finally {
       head.kill('SIGKILL');
       await head.exited;
       if (miner !== null) await endGroup(miner.pid);
     }
+  }
+
+  async #minerTrace(): Promise<ChildTrace | null> {
+    const lines = (await readFile(this.#trace, 'utf8').catch(() => '')).split('\n').filter((line) => line !== '');
+    return lines.map((line) => JSON.parse(line) as ChildTrace).find(({ file }) => file === this.#miner) ?? null;
   }
 
   async #readMark(): Promise<{ at: number; pid: number } | null> {
