@@ -55,6 +55,16 @@ describe('LogTail', () => {
     expect(fromStart.takeRecord(1)?.lines).toEqual(['GPU is lost']);
   });
 
+  it('reports what was written between its making and its first look', async () => {
+    await writeFile(path, 'of an earlier run\n');
+    const tail = tailOf();
+    await appendFile(path, 'first words of this one\n');
+    await tail.poll();
+    expect(heard).toEqual(['first words of this one']);
+    expect(tail.takeRecord(1)?.lines).toEqual(['first words of this one']);
+    expect(tail.lastLines(5)).toEqual(['of an earlier run', 'first words of this one']);
+  });
+
   it('goes on where it was when the log is capped in place', async () => {
     const tail = tailOf(true);
     const lines = Array.from({ length: 5000 }, (_, i) => `line ${i} of a longer run`);

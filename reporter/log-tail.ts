@@ -1,5 +1,6 @@
 // Follows a log that another process writes. The supervisor caps the miner's log in place, keeping its end; the tail then finds
 // its place again by the last bytes that it read.
+import { statSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { isErrno } from '../platform/errors.ts';
 import { LOG_LINES_MAX } from '../wire/limits.ts';
@@ -17,7 +18,7 @@ const REPORT_LINES = 20;
 export interface LogTailOptions {
   path: string;
   source: LogRecord['source'];
-  /** Whether lines that are there at the start are reported; otherwise they are only kept for `lastLines`. */
+  /** Whether lines that are there when this is made are reported; otherwise they are only kept for `lastLines`. */
   fromStart: boolean;
   /** Every new line, clean and scrubbed. */
   onLine: (source: LogRecord['source'], line: string) => void;
@@ -28,7 +29,8 @@ export class LogTail {
   #offset = 0;
   /** The bytes before `offset`. */
   #anchor: Buffer = Buffer.alloc(0);
-  #begun = false;
+  /** So much of the file was there when this was made, and is not news; null once that is read. */
+  #oldBytes: number | null;
   /** Begin of a line that has no end yet. */
   #partial: Buffer = Buffer.alloc(0);
   #overlong = false;
@@ -39,6 +41,8 @@ export class LogTail {
 
   constructor(o: LogTailOptions) {
     this.#o = o;
+    // At once, not at the first poll: the miner may have written its first lines by then.
+    this.#oldBytes = o.fromStart ? null : (statSync(o.path, { throwIfNoEntry: false })?.size ?? 0);
   }
 
   /** Reads what is new. An absent file is an empty one. Throws other system errors. */
@@ -67,18 +71,20 @@ export class LogTail {
       file = await open(this.#o.path, 'r');
     } catch (error) {
       if (!isErrno(error, 'ENOENT', 'ENOTDIR')) throw error;
-      this.#begun = true;
+      this.#oldBytes = null;
       this.#forget();
       return;
     }
     try {
       const { size } = await file.stat();
-      const silent = !this.#begun && !this.#o.fromStart;
-      this.#begun = true;
-      if (silent) this.#offset = Math.max(0, size - CHUNK_BYTES);
-      else if (!(await this.#inPlace(file, size))) await this.#findPlace(file, size);
-      await this.#readTo(file, size, silent);
-      if (silent) this.#fresh = 0;
+      if (this.#oldBytes !== null) {
+        const old = Math.min(this.#oldBytes, size);
+        this.#oldBytes = null;
+        this.#offset = Math.max(0, old - CHUNK_BYTES);
+        await this.#readTo(file, old, true);
+        this.#fresh = 0;
+      } else if (!(await this.#inPlace(file, size))) await this.#findPlace(file, size);
+      await this.#readTo(file, size, false);
     } finally {
       await file.close();
     }
