@@ -94,13 +94,13 @@ describe('LogTail', () => {
     expect(heard.at(-1)).toBe('y');
   });
 
-  it('keeps the newest twenty for a report and counts the rest', async () => {
+  it('keeps the newest forty for a report and counts the rest', async () => {
     const tail = tailOf(true);
     await writeFile(path, Array.from({ length: 90 }, (_, i) => `n${i}\n`).join(''));
     await tail.poll();
     const record = tail.takeRecord(1);
-    expect(record?.lines).toEqual(Array.from({ length: 20 }, (_, i) => `n${i + 70}`));
-    expect(record?.skipped).toBe(70);
+    expect(record?.lines).toEqual(Array.from({ length: 40 }, (_, i) => `n${i + 50}`));
+    expect(record?.skipped).toBe(50);
     expect(tail.lastLines(100)).toHaveLength(60);
   });
 

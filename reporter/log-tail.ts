@@ -13,7 +13,7 @@ const ANCHOR_BYTES = 256;
 /** A longer line is cut while it is read. */
 const LINE_MAX_BYTES = 8192;
 /** New lines in one report; the newest are kept. */
-const REPORT_LINES = 20;
+const REPORT_LINES = 40;
 
 export interface LogTailOptions {
   path: string;
