@@ -3,6 +3,7 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { which } from 'zx';
 import { loadKeys } from '../collector/keys.ts';
 import { mintToken } from '../collector/tokens.ts';
 import { messageOf } from '../platform/errors.ts';
@@ -57,6 +58,10 @@ function stopOnce(): Promise<void> {
 }
 
 async function start(): Promise<void> {
+  // CLORE's image has it, and the contract's script calls it by name.
+  if (!values['no-worker'] && (await which('wget', { nothrow: true })) === null) {
+    throw new Error('the worker is booted by the contract, which fetches with wget: install wget, or use --no-worker');
+  }
   const data = resolve(values.data);
   say('building the release and the page into dist/ …');
   await buildRelease({ out: 'dist', xz: 'cached', log: (line) => say(`  ${line}`) });
