@@ -26,6 +26,7 @@ import { readConfig, type Config, type Refusal } from './config.ts';
 import { minerEnvironment } from './miner-env.ts';
 import { readShareTotals, saveShareTotals } from './share-totals.ts';
 import { Supervisor } from './supervise/supervisor.ts';
+import { Watchdog } from './supervise/watchdog.ts';
 import { choosePorts, findRunningMiners, minerLogPath, openRelay, runMiner, type WorkerDeps } from './worker.ts';
 
 /** Filled in by the build. */
@@ -129,6 +130,8 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     clock: realClock,
     logger,
     emit,
+    watchdog: new Watchdog({ graceMs: adapter.graceMs }),
+    shares: () => (config.relay ? meter.facts() : null),
   });
   const minerView = (): MinerView => ({
     state: supervisor.state(),

@@ -8,6 +8,24 @@ import { ShareMeter } from './share-meter.ts';
 const COUNTS = ['accepted', 'rejected', 'stale', 'unanswered'] as const;
 
 describe('ShareMeter', () => {
+  it('knows for a watchdog since when shares could come, and when the last one did, whatever the windows', async () => {
+    const clock = new FakeClock();
+    const meter = new ShareMeter(clock);
+    expect(meter.facts()).toEqual({ logged_in_since_ms: null, last_accepted_ms: null, share_work_hashes: null });
+    await clock.advance(1000);
+    meter.onLogin(1);
+    meter.onTarget(100);
+    await clock.advance(500);
+    meter.takeWindow();
+    meter.onSubmit(1, 'a', 100);
+    meter.onAnswer(1, 'a', 'accepted');
+    meter.onSubmit(1, 'b', 100);
+    meter.onAnswer(1, 'b', 'rejected');
+    expect(meter.facts()).toEqual({ logged_in_since_ms: 1000, last_accepted_ms: 1500, share_work_hashes: 100 });
+    meter.onDisconnect(1);
+    expect(meter.facts().logged_in_since_ms).toBeNull();
+  });
+
   it('counts a window, gives a record that the wire takes, and begins anew', async () => {
     const clock = new FakeClock();
     const meter = new ShareMeter(clock);

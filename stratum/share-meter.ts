@@ -57,6 +57,9 @@ export class ShareMeter {
   #shareWork: number | null = null;
   /** Since when at least one connection is logged in, or since the window began. */
   #connectedSinceMs: number | null = null;
+  /** The same, whatever the window. */
+  #loggedInSinceMs: number | null = null;
+  #lastAcceptedMs: number | null = null;
 
   constructor(clock: Pick<Clock, 'nowMs' | 'monoMs'>) {
     this.#clock = clock;
@@ -73,6 +76,7 @@ export class ShareMeter {
     this.#connection(connection).isLoggedIn = true;
     const nowMs = this.#clock.monoMs();
     this.#connectedSinceMs ??= nowMs;
+    this.#loggedInSinceMs ??= nowMs;
     this.#ring.start(nowMs);
   }
 
@@ -101,6 +105,7 @@ export class ShareMeter {
     this.#window[outcome] += 1;
     this.#totals[`${outcome}_total`] += 1;
     if (outcome !== 'accepted') return;
+    this.#lastAcceptedMs = nowMs;
     if (submit.work_hashes === null) {
       this.#window.unmeasured += 1;
     } else {
@@ -116,6 +121,7 @@ export class ShareMeter {
     if (this.#connectedSinceMs === null || [...this.#connections.values()].some((c) => c.isLoggedIn)) return;
     this.#window.connected_ms += this.#clock.monoMs() - this.#connectedSinceMs;
     this.#connectedSinceMs = null;
+    this.#loggedInSinceMs = null;
   }
 
   /** Counts submits whose time is over. To be called now and then; reading the meter does it too. */
@@ -145,6 +151,15 @@ export class ShareMeter {
       share_work_hashes: this.#shareWork,
       pool_rtt_ms: median(rtts),
       ...this.#totals,
+    };
+  }
+
+  /** What a watchdog needs: since when a miner is logged in, the last accepted share, and the work asked. Monotonic ms. */
+  facts(): { logged_in_since_ms: number | null; last_accepted_ms: number | null; share_work_hashes: number | null } {
+    return {
+      logged_in_since_ms: this.#loggedInSinceMs,
+      last_accepted_ms: this.#lastAcceptedMs,
+      share_work_hashes: this.#shareWork,
     };
   }
 

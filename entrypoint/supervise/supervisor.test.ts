@@ -7,6 +7,7 @@ import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { findMarked, isAlive, type MarkedProcess } from '../../platform/process.ts';
 import { formatMark, homeMark, MARKER, parseMark, specHash, type Mark } from './marker.ts';
+import { Watchdog, WATCHDOG_RULES } from './watchdog.ts';
 import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervisor.ts';
 
 /** A stand-in miner for these tests: a shell script. */
@@ -24,6 +25,9 @@ const fakeAdapter: MinerAdapter = {
   ],
   needsNvidia: false,
 };
+
+/** A silent API is a fault at once, for the one test that asks. */
+const RULES = { ...WATCHDOG_RULES, api_silent: { after_ms: 0, restarts_max: 1, memory_ms: 60_000 } };
 
 let home: string;
 let events: SupervisorEvent[];
@@ -48,6 +52,8 @@ function supervisor(): Supervisor {
     cwd: home,
     clock: realClock,
     logger: silentLogger,
+    watchdog: new Watchdog({ graceMs: 0, rules: RULES }),
+    shares: () => null,
     emit: (e) => {
       events.push(e);
       for (const w of waiting) if (w.event === e.event) w.resolve();
@@ -134,4 +140,26 @@ it('climbs the ladder for a miner that does not listen', async () => {
   await run;
   expect(events.at(-1)).toMatchObject({ event: 'miner_stopped', level: 'info' });
   expect(await running()).toEqual([]);
+});
+
+it('restarts a miner for a fault of the watchdog, with the evidence, and after that only tells', async () => {
+  const s = supervisor();
+  const started = next('miner_started');
+  const run = s.run(spec('trap "exit 0" INT; echo "last words"; while :; do sleep 0.05; done'), []);
+  await started;
+  const [first] = await running();
+  const again = next('miner_started');
+  s.observe(null);
+  await again;
+  expect(events.find((e) => e.event === 'watchdog_api_silent')).toMatchObject({ level: 'error', log: ['last words'] });
+  expect(events.map((e) => e.event)).not.toContain('miner_exited');
+  const [second] = await running();
+  expect(second?.process.id.pid).not.toBe(first?.process.id.pid);
+  const told = next('watchdog_api_silent');
+  s.observe(null);
+  await told;
+  expect(events.at(-1)?.detail).toContain('only a report');
+  expect((await running()).map((r) => r.process.id)).toEqual([second?.process.id]);
+  await s.stop();
+  await run;
 });

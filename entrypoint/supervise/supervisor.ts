@@ -19,6 +19,7 @@ import type { LifecycleEvent, MinerState } from '../../wire/records.ts';
 import { minerState, type HealthFacts } from './health.ts';
 import { formatMark, MARKER, type Mark } from './marker.ts';
 import { decideRestart } from './restart-policy.ts';
+import type { Fault, RuleName, ShareFacts, Watchdog } from './watchdog.ts';
 
 /** A miner's log is cut to its tail when it passes this. */
 const LOG_MAX_BYTES = 2 * 1024 * 1024;
@@ -54,6 +55,9 @@ export interface SupervisorOptions {
   clock: Clock;
   logger: Logger;
   emit: (event: SupervisorEvent) => void;
+  watchdog: Watchdog;
+  /** What the relay knows; null where it is off. */
+  shares: () => ShareFacts | null;
 }
 
 export class Supervisor {
@@ -64,6 +68,8 @@ export class Supervisor {
   #sample: MinerSample | null = null;
   #sampleMonoMs: number | null = null;
   #current: ProcessId | null = null;
+  /** The rule for which the miner is being stopped, to be started again. */
+  #restartFor: RuleName | null = null;
   #ended = new AbortController();
 
   constructor(options: SupervisorOptions) {
@@ -89,6 +95,12 @@ export class Supervisor {
         adopted = null;
         this.#current = null;
         if (this.#ended.signal.aborted) break;
+        if (this.#restartFor !== null) {
+          // Our own doing, told already: no back-off, and no exit to count.
+          this.#o.watchdog.restarted(this.#restartFor, this.#o.clock.monoMs());
+          this.#restartFor = null;
+          continue;
+        }
         const decision = decideRestart(this.#o.clock.monoMs() - startedAt, fastExits);
         fastExits = decision.fastExits;
         await this.#tellExit(exit, decision.delayMs, decision.giveUpFastTries);
@@ -118,15 +130,22 @@ export class Supervisor {
 
   /** What the API said last; null = no whole answer this time. */
   observe(sample: MinerSample | null): void {
-    if (sample === null) return;
-    this.#sample = sample;
-    this.#sampleMonoMs = this.#o.clock.monoMs();
+    const nowMs = this.#o.clock.monoMs();
+    if (sample !== null) {
+      this.#sample = sample;
+      this.#sampleMonoMs = nowMs;
+    }
+    this.#o.watchdog.observe(sample, nowMs);
+    if (this.#phase !== 'running' || this.#current === null || this.#restartFor !== null) return;
+    const fault = this.#o.watchdog.judge(this.#o.shares(), nowMs);
+    if (fault !== null) void this.#onFault(fault, this.#current);
   }
 
   /** What a line of the miner's log means to us. */
   sign(sign: LogSign): void {
     if (sign === 'dag_begin') this.#dagSinceMonoMs = this.#o.clock.monoMs();
     if (sign === 'dag_done') this.#dagSinceMonoMs = null;
+    this.#o.watchdog.sign(sign, this.#o.clock.monoMs());
   }
 
   state(): MinerState {
@@ -174,7 +193,28 @@ export class Supervisor {
     return { code: null, signal: null, error: null };
   }
 
+  async #onFault(fault: Fault, id: ProcessId): Promise<void> {
+    if (fault.restart) this.#restartFor = fault.rule;
+    const next = fault.restart
+      ? 'the miner is restarted'
+      : 'it was restarted for that already, so this is only a report';
+    this.#o.logger.warn({ rule: fault.rule, evidence: fault.evidence, restart: fault.restart }, 'watchdog');
+    this.#o.emit({
+      event: `watchdog_${fault.rule}`,
+      level: 'error',
+      detail: `${fault.evidence}; ${next}`,
+      log: await tailLines(this.#o.logPath, 16_384, EVIDENCE_LINES),
+    });
+    if (!fault.restart) return;
+    const end = await killLadder({ id, steps: this.#o.adapter.stopLadder, clock: this.#o.clock });
+    if (end === 'unkillable') {
+      const detail = 'the miner does not end on SIGKILL (a GPU may hang in the kernel); no other is started beside it';
+      this.#o.emit({ event: 'miner_stopped', level: 'error', detail });
+    }
+  }
+
   #begin(startedMonoMs: number): void {
+    this.#o.watchdog.begin(startedMonoMs);
     this.#phase = 'running';
     this.#startedMonoMs = startedMonoMs;
     this.#dagSinceMonoMs = null;
