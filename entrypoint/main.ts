@@ -16,6 +16,7 @@ import { httpRequest } from '../platform/http.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { scrub } from '../platform/secrets.ts';
 import { runForOutput, spawnGroup, type LadderStep } from '../platform/process.ts';
+import { StateSlot } from '../platform/state-slot.ts';
 import { startReporter, type Reporter } from '../reporter/reporter.ts';
 import { tellOnce } from '../reporter/tell-once.ts';
 import type { EventInput, MinerView } from '../reporter/run-view.ts';
@@ -24,7 +25,7 @@ import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { readConfig, type Config, type Refusal } from './config.ts';
 import { minerEnvironment } from './miner-env.ts';
-import { readShareTotals, saveShareTotals } from './share-totals.ts';
+import { meterStatePath, readMeterState, type SavedMeter } from './meter-state.ts';
 import { Supervisor } from './supervise/supervisor.ts';
 import { Watchdog } from './supervise/watchdog.ts';
 import { choosePorts, findRunningMiners, minerLogPath, openRelay, runMiner, type WorkerDeps } from './worker.ts';
@@ -116,9 +117,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
 
   const running = await findRunningMiners(config.home);
   const ports = await choosePorts(running, config.boot);
-  const meter = new ShareMeter(realClock);
-  const saved = await readShareTotals(config.home, config.boot);
-  if (saved !== null) meter.restore(saved);
+  const meter = keptMeter(config, logger);
 
   // The supervisor tells of events from its first line on, and the reporter asks the supervisor for its state.
   let reporter: Reporter | null = null;
@@ -149,18 +148,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ...{ worker: config.worker, boot: config.boot, token: config.token },
     ...{ collectors: config.collectors, pins: config.collectorPins },
     miner: minerView,
-    meter: config.relay
-      ? {
-          delivered: (windowMs) => meter.delivered(windowMs),
-          takeWindow: () => {
-            const window = meter.takeWindow();
-            saveShareTotals(config.home, config.boot, meter.totals()).catch((error: unknown) =>
-              logger.warn({ error: messageOf(error) }, 'share totals could not be saved'),
-            );
-            return window;
-          },
-        }
-      : null,
+    meter: config.relay ? meter : null,
     hostExtras: {
       release: __SPOTRIG_VERSION__,
       payload_sha256: config.payloadSha256,
@@ -199,6 +187,23 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   await relay?.close();
   await mining;
   return 0;
+}
+
+/** The share meter, kept on disk at every change: it goes on where a Node of this boot was killed. */
+function keptMeter(config: Config, logger: Logger): ShareMeter {
+  const saved = readMeterState(config.home, config.boot, realClock.nowMs());
+  const slot = new StateSlot(meterStatePath(config.home));
+  const save = (): void => {
+    try {
+      const kept: SavedMeter = { boot: config.boot, saved_at_ms: realClock.nowMs(), state: meter.state() };
+      slot.write(kept);
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'the share meter could not be saved');
+    }
+  };
+  const meter: ShareMeter = new ShareMeter(realClock, save);
+  if (saved !== null) meter.restore(saved.state, saved.since_ms);
+  return meter;
 }
 
 /** A fault of ours: the owner is told, the miner goes on, and the next Node adopts it. */

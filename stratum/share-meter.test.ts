@@ -3,7 +3,7 @@ import * as z from 'zod/mini';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../test/fakes/clock.ts';
 import { SharesRecord } from '../wire/records.ts';
-import { ShareMeter } from './share-meter.ts';
+import { ShareMeter, type MeterState } from './share-meter.ts';
 
 const COUNTS = ['accepted', 'rejected', 'stale', 'unanswered'] as const;
 
@@ -129,12 +129,24 @@ describe('ShareMeter', () => {
     expect(meter.takeWindow().connected_ms).toBe(10);
   });
 
-  it('goes on from saved totals', () => {
-    const meter = new ShareMeter(new FakeClock());
-    meter.restore({ accepted_total: 5, rejected_total: 4, stale_total: 3, unanswered_total: 2 });
-    meter.onSubmit(1, 'a', 1);
-    meter.onAnswer(1, 'a', 'accepted');
-    expect(meter.takeWindow()).toMatchObject({ accepted: 1, accepted_total: 6, rejected_total: 4 });
+  it('goes on where a killed one was: totals, window, and what waited is unanswered', async () => {
+    const clock = new FakeClock();
+    const states: MeterState[] = [];
+    const killed: ShareMeter = new ShareMeter(clock, () => states.push(killed.state()));
+    killed.onLogin(1);
+    killed.takeWindow();
+    await clock.advance(4000);
+    killed.onSubmit(1, 'a', 100);
+    killed.onAnswer(1, 'a', 'accepted');
+    killed.onSubmit(1, 'b', 100);
+    expect(states).toHaveLength(4);
+    await clock.advance(3000);
+
+    const next = new ShareMeter(clock);
+    next.restore(JSON.parse(JSON.stringify(states.at(-1))) as MeterState, 3000);
+    expect(next.totals()).toMatchObject({ accepted_total: 1, unanswered_total: 1 });
+    expect(next.takeWindow()).toMatchObject({ window_ms: 7000, accepted: 1, unanswered: 1, work_hashes: 100 });
+    expect(next.takeWindow()).toMatchObject({ window_ms: 0, accepted: 0, unanswered: 0 });
   });
 
   it('gives the rate of the last minutes since the first login, and nothing before one', async () => {

@@ -15,6 +15,13 @@ const RTTS_MAX = 1024;
 /** Counts since the boot began; saved and restored, so that they go on when Node is started again. */
 export type ShareTotals = Pick<SharesRecord, 'accepted_total' | 'rejected_total' | 'stale_total' | 'unanswered_total'>;
 
+/** All that a killed Node must not forget: the totals, the window so far, and how many submits wait for an answer. */
+export interface MeterState {
+  totals: ShareTotals;
+  window: Omit<Window, 'startMs' | 'rtts'> & { age_ms: number };
+  waiting: number;
+}
+
 interface Waiting {
   id: string | null;
   work_hashes: number | null;
@@ -48,6 +55,7 @@ interface Window {
  */
 export class ShareMeter {
   readonly #clock: Pick<Clock, 'nowMs' | 'monoMs'>;
+  readonly #onChange: () => void;
   readonly #connections = new Map<number, Connection>();
   readonly #ring = new RateRing();
   #window: Window;
@@ -61,8 +69,10 @@ export class ShareMeter {
   #loggedInSinceMs: number | null = null;
   #lastAcceptedMs: number | null = null;
 
-  constructor(clock: Pick<Clock, 'nowMs' | 'monoMs'>) {
+  /** `onChange` is called after every submit, answer and window: the moments after which `state` is another. */
+  constructor(clock: Pick<Clock, 'nowMs' | 'monoMs'>, onChange: () => void = () => undefined) {
     this.#clock = clock;
+    this.#onChange = onChange;
     this.#window = freshWindow(clock.monoMs());
   }
 
@@ -89,9 +99,15 @@ export class ShareMeter {
     const { waiting } = this.#connection(connection);
     waiting.push({ id, work_hashes, atMs: this.#clock.monoMs(), isGivenUp: false });
     if (waiting.length > WAITING_MAX) this.#giveUp(waiting.shift());
+    this.#onChange();
   }
 
   onAnswer(connection: number, id: string, outcome: ShareOutcome): void {
+    this.#count(connection, id, outcome);
+    this.#onChange();
+  }
+
+  #count(connection: number, id: string, outcome: ShareOutcome): void {
     const waiting = this.#connections.get(connection)?.waiting ?? [];
     const at = waiting.findIndex((w) => w.id === id);
     const [submit] = at === -1 ? [] : waiting.splice(at, 1);
@@ -140,6 +156,7 @@ export class ShareMeter {
     const running_ms = this.#connectedSinceMs === null ? 0 : nowMs - this.#connectedSinceMs;
     if (this.#connectedSinceMs !== null) this.#connectedSinceMs = nowMs;
     this.#window = freshWindow(nowMs);
+    this.#onChange();
     return {
       kind: 'shares',
       at_ms: this.#clock.nowMs(),
@@ -168,15 +185,27 @@ export class ShareMeter {
     return { ...this.#totals };
   }
 
-  /** Lets the totals go on from saved ones. What was counted here already stays in. */
-  restore(saved: ShareTotals): void {
-    const own = this.#totals;
-    this.#totals = {
-      accepted_total: own.accepted_total + saved.accepted_total,
-      rejected_total: own.rejected_total + saved.rejected_total,
-      stale_total: own.stale_total + saved.stale_total,
-      unanswered_total: own.unanswered_total + saved.unanswered_total,
+  /** What `restore` takes. */
+  state(): MeterState {
+    const { startMs, rtts: _, ...window } = this.#window;
+    const submits = [...this.#connections.values()].flatMap(({ waiting }) => waiting);
+    return {
+      totals: { ...this.#totals },
+      window: { ...window, age_ms: this.#clock.monoMs() - startMs },
+      waiting: submits.filter((s) => !s.isGivenUp).length,
     };
+  }
+
+  /**
+   * Goes on where a killed Node's meter was; for a new meter only. `since_ms` is how long ago that state was. Submits that
+   * waited for an answer then went down with their connection: unanswered.
+   */
+  restore(saved: MeterState, since_ms: number): void {
+    const { age_ms, ...window } = saved.window;
+    this.#window = { ...window, startMs: this.#clock.monoMs() - age_ms - since_ms, rtts: [] };
+    this.#totals = { ...saved.totals };
+    this.#window.unanswered += saved.waiting;
+    this.#totals.unanswered_total += saved.waiting;
   }
 
   /**

@@ -277,7 +277,7 @@ wait
 exit 78
 esac
 fail node $code
-((SECONDS-began<60))||pause=1
+((SECONDS-began<10))||pause=1
 # A disk that lies: what turns out to be damaged is fetched again.
 for x in $node/node $main/main.cjs;do
 ok "$A/$x" "${x%/*}"||rm -rf "${A:?}/${x%/*}"
