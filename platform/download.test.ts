@@ -7,7 +7,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../test/fakes/clock.ts';
 import { realClock, type Clock } from './clock.ts';
-import { downloadTo, type DownloadProgress, type DownloadRequest } from './download.ts';
+import type { DownloadProgress } from './download-progress.ts';
+import { downloadTo, type DownloadRequest } from './download.ts';
 import { SpotrigError } from './errors.ts';
 import { silentLogger } from './logger.ts';
 
@@ -48,26 +49,24 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-function from(request: IncomingMessage): number {
-  return Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-}
-
-/** Serves `body` with ranges, and cuts the connection after `cutAfter` bytes of an answer. */
-function serve(body: Buffer, cutAfter = Infinity): Handler {
+/** Serves `body` with ranges. After `limit` bytes of an answer the connection is cut, or freezes without a word. */
+function serve(body: Buffer, limit = Infinity, then: 'cut' | 'freeze' = 'cut'): Handler {
   return (request, response) => {
-    const start = from(request);
+    const asked = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '');
+    const start = Number(asked?.[1] ?? 0);
     if (start >= body.length) {
       response.writeHead(416, { 'content-range': `bytes */${body.length}` }).end();
       return;
     }
-    const rest = body.subarray(start);
+    const end = Math.min(asked?.[2] === undefined || asked[2] === '' ? Infinity : Number(asked[2]) + 1, body.length);
+    const rest = body.subarray(start, end);
     const headers = {
       'content-length': rest.length,
-      'content-range': `bytes ${start}-${body.length - 1}/${body.length}`,
+      'content-range': `bytes ${start}-${end - 1}/${body.length}`,
     };
-    response.writeHead(start > 0 ? 206 : 200, headers);
-    if (cutAfter >= rest.length) response.end(rest);
-    else response.write(rest.subarray(0, cutAfter), () => setImmediate(() => response.destroy()));
+    response.writeHead(asked === null ? 200 : 206, headers);
+    if (limit >= rest.length) response.end(rest);
+    else response.write(rest.subarray(0, limit), () => setImmediate(() => then === 'cut' && response.destroy()));
   };
 }
 
@@ -275,6 +274,96 @@ describe('downloadTo', () => {
     expect(error.message).toContain('/loop: more than 5 redirects');
   });
 
+  it('asks for small ranges, at most four at once, where every connection freezes after some kilobytes', async () => {
+    let atOnce = 0;
+    let most = 0;
+    const frozen = serve(file, 16_000, 'freeze');
+    routes['/a'] = (request, response) => {
+      most = Math.max(most, ++atOnce);
+      response.once('close', () => atOnce--);
+      frozen(request, response);
+    };
+    await download({ paths: ['/a'], stallMs: 60 });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.slice(0, 4).map((a) => a.range)).toEqual([
+      undefined,
+      'bytes=16000-',
+      'bytes=32000-39999',
+      'bytes=40000-47999',
+    ]);
+    expect(asked.at(-1)?.range).toBe('bytes=296000-303999');
+    expect(asked).toHaveLength(2 + Math.ceil((file.length - 32_000) / 8_000));
+    expect(most).toBeLessThanOrEqual(4);
+  });
+
+  it('prefers an address that does not freeze to small ranges', async () => {
+    routes['/frozen'] = serve(file, 16_000, 'freeze');
+    routes['/good'] = serve(file);
+    await download({ paths: ['/frozen', '/good'], stallMs: 60 });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.map((a) => `${a.path} ${a.range}`)).toEqual([
+      '/frozen undefined',
+      '/frozen bytes=16000-',
+      '/good bytes=32000-',
+    ]);
+  });
+
+  it('does not take cuts at different counts for a freeze', async () => {
+    const counts = [16_000, 40_000, 10_000, 60_000];
+    routes['/a'] = (request, response) => serve(file, counts.shift() ?? Infinity)(request, response);
+    await download({ paths: ['/a'] });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked.every((a) => a.range === undefined || a.range.endsWith('-'))).toBe(true);
+  });
+
+  it('gives up on ranges where the server ignores them', async () => {
+    routes['/whole'] = (_request, response) => {
+      response.writeHead(200, { 'content-length': file.length });
+      response.write(file.subarray(0, 16_000));
+    };
+    const error = await failure(download({ paths: ['/whole'], stallMs: 60 }));
+    expect(error.code).toBe('download_failed');
+    expect(error.message).toContain('gives whole files only');
+    expect(asked.filter((a) => a.range === 'bytes=16000-23999')).toHaveLength(1);
+  });
+
+  it('asks again for a range that did not come', async () => {
+    const frozen = serve(file, 16_000, 'freeze');
+    let lost = 0;
+    routes['/a'] = (request, response) => {
+      if (request.headers.range === 'bytes=40000-47999' && lost++ < 2) response.destroy();
+      else frozen(request, response);
+    };
+    await download({ paths: ['/a'], stallMs: 60 });
+    expect((await held()).equals(file)).toBe(true);
+    expect(lost).toBe(3);
+  });
+
+  it('keeps what came in order when ranges end too, and the next call goes on there', async () => {
+    const frozen = serve(file, 16_000, 'freeze');
+    let isDead = true;
+    routes['/a'] = (request, response) => {
+      if (isDead && Number(/\d+/.exec(request.headers.range ?? '')?.[0] ?? 0) >= 100_000) response.destroy();
+      else frozen(request, response);
+    };
+    const error = await failure(download({ paths: ['/a'], stallMs: 60 }));
+    expect(error.code).toBe('download_failed');
+    const before = (await held()).length;
+    expect(before).toBeGreaterThanOrEqual(96_000);
+    isDead = false;
+    asked = [];
+    await download({ paths: ['/a'], stallMs: 60 });
+    expect((await held()).equals(file)).toBe(true);
+    expect(asked[0]?.range).toBe(`bytes=${before}-`);
+  });
+
+  it('drops an address whose ranges make a wrong file', async () => {
+    routes['/bad'] = serve(randomBytes(file.length), 16_000, 'freeze');
+    const dropped = new Set<string>();
+    await failure(download({ paths: ['/bad'], dropped, stallMs: 60 }));
+    expect([...dropped]).toEqual([`${base}/bad`]);
+  });
+
   it('tells rate and remaining time every five seconds', async () => {
     const fake = new FakeClock();
     const seen: DownloadProgress[] = [];
@@ -295,10 +384,13 @@ describe('downloadTo', () => {
     });
     await halfSent;
     await expect.poll(async () => (await stat(join(dir, 'part'))).size).toBe(100_000);
-    await fake.advance(5_000);
+    await fake.advance(10_000);
     goOn();
     await call;
-    expect(seen).toEqual([{ bytes: 100_000, total_bytes: 300_000, rate_bytes_s: 20_000, eta_s: 10 }]);
+    expect(seen).toEqual([
+      { bytes: 100_000, total_bytes: 300_000, rate_bytes_s: 20_000, eta_s: 10 },
+      { bytes: 100_000, total_bytes: 300_000, rate_bytes_s: 10_000, eta_s: 20 },
+    ]);
     expect(fake.pending).toBe(0);
   });
 });

@@ -1,17 +1,12 @@
 // Downloads that survive bad links: several addresses, resumed where the last one (or the last process) stopped, checked by digest.
+import { FREEZE, fetchByRanges } from './byte-ranges.ts';
 import type { Clock } from './clock.ts';
+import { ProgressReports, type DownloadProgress } from './download-progress.ts';
 import { SpotrigError, messageOf } from './errors.ts';
 import { openBody, printableUrl } from './http-body.ts';
 import type { Logger } from './logger.ts';
 import { PartialFile } from './partial-file.ts';
-
-export interface DownloadProgress {
-  bytes: number;
-  total_bytes: number | null;
-  /** Since the last report. */
-  rate_bytes_s: number;
-  eta_s: number | null;
-}
+import { StallGuard } from './stall-guard.ts';
 
 export interface DownloadRequest {
   /** In the order to try. Query and login never reach a log. */
@@ -31,21 +26,37 @@ export interface DownloadRequest {
   totalMs: number;
   log: Logger;
   /** Addresses that gave wrong bytes. The owner keeps it for a boot: no bytes are lost on them twice. */
-  dropped: Set<string>;
+  dropped: DroppedAddresses;
   onDropped?: (url: string, error: SpotrigError) => void;
   /** About every 5 s while bytes arrive. */
   onProgress?: (progress: DownloadProgress) => void;
 }
 
-const PROGRESS_MS = 5_000;
+export interface DroppedAddresses {
+  has(url: string): boolean;
+  add(url: string): void;
+}
+
 /** Between two tries at an address that gave bytes and then broke off. */
 const RETRY_PAUSE_MS = 500;
 /** What shows that an address has another file, before the digest could. */
 const WRONG_FILE: readonly string[] = ['download_wrong_size', 'download_too_large'];
+/** How a connection ends that a filter let freeze, or reset. */
+const FROZEN: readonly string[] = ['download_stalled', 'http_cut', 'http_failed'];
+
+/** How one connection ended before its time. */
+interface Break {
+  error: SpotrigError;
+  /** Of the file. */
+  bytes: number;
+  /** The far end had shown itself. */
+  up: boolean;
+}
 
 /**
- * Downloads a file. An address that breaks off after giving bytes is resumed at once; one that gives none is passed over; a round
- * in which none gave any ends the call.
+ * Downloads a file. An address that breaks off after giving bytes is resumed at once; one that gives none is passed over. One whose
+ * connections break off twice at about the same small count is asked for small ranges, when no other has given more. A round in
+ * which none gave any ends the call.
  * Throws SpotrigError: download_failed (every address and its reason), download_timeout, disk_full; the signal's reason.
  */
 export async function downloadTo(r: DownloadRequest): Promise<void> {
@@ -72,12 +83,12 @@ class Download {
   readonly #failures = new Map<string, SpotrigError>();
   /** The address that all bytes of the part came from; null when there were several, or another process's. */
   #source: string | null = null;
+  /** Addresses whose connections freeze: asked for ranges only. */
+  readonly #frozen = new Set<string>();
   /** The most bytes the part ever had: an address that starts over each time makes no progress. */
   #best: number;
-  /** How often an address brought the part further. */
-  #gains = 0;
   #totalBytes: number | null;
-  #stopProgress: () => void;
+  readonly #progress: ProgressReports;
 
   constructor(r: DownloadRequest, part: PartialFile, signal: AbortSignal) {
     this.#r = r;
@@ -85,22 +96,25 @@ class Download {
     this.#signal = signal;
     this.#best = part.size;
     this.#totalBytes = r.sizeBytes ?? null;
-    this.#stopProgress = this.#reportLater(part.size, r.clock.monoMs());
+    const read = (): { bytes: number; totalBytes: number | null } => ({
+      bytes: part.size,
+      totalBytes: this.#totalBytes,
+    });
+    this.#progress = new ProgressReports(r.clock, read, (progress) => r.onProgress?.(progress));
   }
 
   stop(): void {
-    this.#stopProgress();
+    this.#progress.stop();
   }
 
   async run(): Promise<void> {
     if (this.#isWhole()) return;
     if (this.#part.size >= (this.#r.sizeBytes ?? this.#r.maxBytes)) await this.#restart();
     for (;;) {
-      const before = this.#gains;
-      for (const url of this.#r.urls) {
-        if (!this.#r.dropped.has(url) && (await this.#exhaust(url))) return;
-      }
-      if (this.#gains > before) continue;
+      let round = await this.#askEach((url) => !this.#frozen.has(url));
+      if (round === 'nothing') round = await this.#askEach((url) => this.#frozen.has(url));
+      if (round === 'whole') return;
+      if (round === 'some') continue;
       // Perhaps what we have is the reason that nobody gives the rest.
       const codes = [...this.#failures.values()].map((error) => error.code);
       if (this.#part.size === 0 || !codes.includes('http_bad_range')) throw this.#failed();
@@ -108,60 +122,122 @@ class Download {
     }
   }
 
-  /** Takes from one address what it gives. True when the file is whole. */
-  async #exhaust(url: string): Promise<boolean> {
+  async #askEach(among: (url: string) => boolean): Promise<'whole' | 'some' | 'nothing'> {
+    let gave: 'some' | 'nothing' = 'nothing';
+    for (const url of this.#r.urls.filter(among)) {
+      if (this.#r.dropped.has(url)) continue;
+      const end = await this.#exhaust(url);
+      if (end === 'whole') return end;
+      if (end === 'some') gave = end;
+    }
+    return gave;
+  }
+
+  /** Takes from one address what it gives. `nothing` also for one that was found to freeze: its turn comes after the others. */
+  async #exhaust(url: string): Promise<'whole' | 'some' | 'nothing'> {
+    const byRanges = this.#frozen.has(url);
+    let gave: 'some' | 'nothing' = 'nothing';
+    let frozeAt: number | null = null;
     for (;;) {
-      const error = await this.#fetchRest(url);
-      if (error === null) {
-        if (this.#isWhole()) return true;
+      const broken = await this.#fetchRest(url, byRanges);
+      if (broken === null) {
+        if (this.#isWhole()) return 'whole';
         const alone = this.#source === url;
         await this.#restart();
         // Where the bytes came from several, nobody knows whose are wrong: this one is asked for all of them.
         if (!alone) continue;
         this.#drop(url, new SpotrigError('download_wrong_digest', 'gave a file of another digest'));
-        return false;
+        return gave;
       }
+      const { error } = broken;
       this.#failures.set(url, error);
       this.#r.log.warn({ url: printableUrl(url), reason: messageOf(error) }, 'download broke off');
       if (WRONG_FILE.includes(error.code)) this.#drop(url, error);
-      if (this.#part.size <= this.#best) return false;
-      this.#best = this.#part.size;
-      this.#gains++;
+      const gained = this.#part.size > this.#best;
+      this.#best = Math.max(this.#best, this.#part.size);
+      if (gained) gave = 'some';
+      const freeze = !byRanges && mayBeFreeze(broken);
+      if (freeze && frozeAt !== null && Math.abs(broken.bytes - frozeAt) <= FREEZE.alike_bytes) {
+        this.#frozen.add(url);
+        this.#r.log.warn(
+          { url: printableUrl(url), bytes: broken.bytes },
+          'connections freeze: small ranges from now on',
+        );
+        return 'nothing';
+      }
+      const firstFreeze = freeze && frozeAt === null;
+      frozeAt = freeze ? broken.bytes : null;
+      if (!gained && !firstFreeze) return gave;
       await this.#r.clock.sleep(RETRY_PAUSE_MS, this.#signal);
     }
   }
 
   /** Null when the answer came to its end; why it did not, else. Throws what no other address can mend. */
-  async #fetchRest(url: string): Promise<SpotrigError | null> {
+  async #fetchRest(url: string, byRanges: boolean): Promise<Break | null> {
+    const before = this.#part.size;
+    let up = false;
+    const onUp = (): void => {
+      up = true;
+    };
+    try {
+      if (byRanges) await this.#fetchRanges(url);
+      else await this.#fetchStream(url, onUp);
+      return null;
+    } catch (error) {
+      if (this.#signal.aborted) throw this.#signal.reason;
+      if (!(error instanceof SpotrigError) || error.code === 'disk_full') throw error;
+      const { size } = this.#part;
+      return { error, bytes: size >= before ? size - before : size, up };
+    }
+  }
+
+  async #fetchRanges(url: string): Promise<void> {
+    const { clock, stallMs } = this.#r;
+    this.#tookFrom(url, this.#part.size);
+    await fetchByRanges({
+      ...{ url, clock, stallMs, signal: this.#signal },
+      offset: this.#part.size,
+      totalBytes: this.#totalBytes,
+      checkTotal: (bytes) => this.#checkTotal(bytes),
+      append: (bytes) => this.#append(bytes),
+    });
+  }
+
+  async #fetchStream(url: string, onUp: () => void): Promise<void> {
     const stall = new StallGuard(this.#r.clock, this.#r.stallMs);
     try {
       const signal = AbortSignal.any([this.#signal, stall.signal]);
-      const body = await openBody({ url, offset: this.#part.size, signal });
+      const body = await openBody({ url, offset: this.#part.size, signal, onUp });
       try {
         this.#checkTotal(body.totalBytes); // before what we have is given up for it
-        if (body.startsAt === 0) {
-          await this.#part.restart();
-          this.#source = url;
-        } else if (this.#source !== url) this.#source = null;
+        if (body.startsAt === 0) await this.#part.restart();
+        this.#tookFrom(url, body.startsAt);
         for await (const chunk of body.chunks) {
           stall.touch();
-          this.#checkCap(this.#part.size + chunk.length);
-          await this.#part.append(chunk);
+          await this.#append(chunk);
         }
       } finally {
         body.destroy();
       }
       const expected = this.#r.sizeBytes ?? body.totalBytes;
-      if (expected === null || this.#part.size >= expected) return null;
-      return new SpotrigError('download_cut', `ended after ${this.#part.size} of ${expected} bytes`);
+      if (expected === null || this.#part.size >= expected) return;
+      throw new SpotrigError('download_cut', `ended after ${this.#part.size} of ${expected} bytes`);
     } catch (error) {
-      if (this.#signal.aborted) throw this.#signal.reason;
-      if (stall.signal.aborted) return stall.signal.reason as SpotrigError;
-      if (error instanceof SpotrigError && error.code !== 'disk_full') return error;
-      throw error;
+      this.#signal.throwIfAborted();
+      throw stall.signal.aborted ? stall.signal.reason : error;
     } finally {
       stall.stop();
     }
+  }
+
+  #tookFrom(url: string, startsAt: number): void {
+    if (startsAt === 0) this.#source = url;
+    else if (this.#source !== url) this.#source = null;
+  }
+
+  async #append(chunk: Buffer): Promise<void> {
+    this.#checkCap(this.#part.size + chunk.length);
+    await this.#part.append(chunk);
   }
 
   #checkTotal(totalBytes: number | null): void {
@@ -206,54 +282,9 @@ class Download {
       retryable: this.#r.urls.some((url) => !this.#r.dropped.has(url)),
     });
   }
-
-  #reportLater(bytesThen: number, then: number): () => void {
-    return this.#r.clock.setTimer(PROGRESS_MS, () => {
-      const now = this.#r.clock.monoMs();
-      const bytes = this.#part.size;
-      const rate = Math.max(0, Math.round(((bytes - bytesThen) * 1000) / (now - then)));
-      const left = this.#totalBytes === null ? null : this.#totalBytes - bytes;
-      const eta_s = left === null || rate === 0 ? null : Math.ceil(left / rate);
-      const progress: DownloadProgress = { bytes, total_bytes: this.#totalBytes, rate_bytes_s: rate, eta_s };
-      this.#r.onProgress?.(progress);
-      this.#stopProgress = this.#reportLater(bytes, now);
-    });
-  }
 }
 
-/** Aborts its signal when `touch` has not been called for so long. */
-class StallGuard {
-  readonly #abort = new AbortController();
-  readonly #clock: Clock;
-  readonly #limitMs: number;
-  #touched: number;
-  #cancel: () => void;
-
-  constructor(clock: Clock, limitMs: number) {
-    this.#clock = clock;
-    this.#limitMs = limitMs;
-    this.#touched = clock.monoMs();
-    this.#cancel = this.#lookIn(limitMs);
-  }
-
-  get signal(): AbortSignal {
-    return this.#abort.signal;
-  }
-
-  touch(): void {
-    this.#touched = this.#clock.monoMs();
-  }
-
-  stop(): void {
-    this.#cancel();
-  }
-
-  #lookIn(ms: number): () => void {
-    return this.#clock.setTimer(ms, () => {
-      const left = this.#touched + this.#limitMs - this.#clock.monoMs();
-      if (left > 0) this.#cancel = this.#lookIn(left);
-      else
-        this.#abort.abort(new SpotrigError('download_stalled', `no byte for ${this.#limitMs} ms`, { retryable: true }));
-    });
-  }
+/** A filter's freeze, as far as one connection can tell: the far end was there, and little came. */
+function mayBeFreeze({ error, bytes, up }: Break): boolean {
+  return up && bytes < FREEZE.below_bytes && FROZEN.includes(error.code);
 }

@@ -10,6 +10,8 @@ export interface HttpBody {
   destroy(): void;
   /** Which byte of the file comes first: the offset that was asked for, or 0 where the server does not do ranges. */
   startsAt: number;
+  /** The answer is a range (206), not the whole file. */
+  isRange: boolean;
   /** Of the whole file; null where the server does not say. */
   totalBytes: number | null;
 }
@@ -17,17 +19,29 @@ export interface HttpBody {
 const MAX_REDIRECTS = 5;
 const REDIRECTS: readonly number[] = [301, 302, 303, 307, 308];
 
+export interface BodyRequest {
+  url: string;
+  /** First byte that is wanted. */
+  offset: number;
+  /** Last byte that is wanted; to the end of the file where it is left out. */
+  lastByte?: number;
+  signal: AbortSignal;
+  /** The far end has shown itself: TLS is up, or an answer began. What breaks after that is not a closed door. */
+  onUp?: () => void;
+}
+
 /**
- * Asks for a file from byte `offset` on and follows redirects (release pages send one on to a store), but never from https to http.
+ * Asks for a file, or a range of it, and follows redirects (release pages send one on to a store), but never from https to http.
  * Throws SpotrigError: http_bad_url, http_redirect, http_status, http_bad_range (a range that was not asked for, or a file
  * that ends before `offset`), http_failed (with the cause); the signal's own reason when it is aborted.
  */
-export async function openBody(o: { url: string; offset: number; signal: AbortSignal }): Promise<HttpBody> {
+export async function openBody(o: BodyRequest): Promise<HttpBody> {
   let url = parseUrl(o.url);
   for (let redirects = 0; ; redirects++) {
-    const response = await get(url, o.offset, o.signal);
+    const response = await get(url, o);
+    o.onUp?.();
     const status = response.statusCode ?? 0;
-    if (!REDIRECTS.includes(status)) return checked(response, status, o.offset);
+    if (!REDIRECTS.includes(status)) return checked(response, status, o);
     response.destroy();
     if (redirects === MAX_REDIRECTS) throw new SpotrigError('http_redirect', `more than ${MAX_REDIRECTS} redirects`);
     url = redirectTarget(url, response.headers.location);
@@ -57,13 +71,15 @@ function parseUrl(text: string): URL {
   return url;
 }
 
-function get(url: URL, offset: number, signal: AbortSignal): Promise<http.IncomingMessage> {
+function get(url: URL, { offset, lastByte, signal, onUp }: BodyRequest): Promise<http.IncomingMessage> {
   return new Promise((resolve, reject) => {
     const module = url.protocol === 'https:' ? https : http;
-    const headers = { 'accept-encoding': 'identity', ...(offset > 0 ? { range: `bytes=${offset}-` } : {}) };
+    const range = offset > 0 || lastByte !== undefined ? { range: `bytes=${offset}-${lastByte ?? ''}` } : {};
+    const headers = { 'accept-encoding': 'identity', ...range };
     // Family auto-selection gives each address 250 ms, and far hosts then fail falsely.
     const agent = new module.Agent({ keepAlive: false, autoSelectFamily: false });
     const request = module.get(url, { headers, agent, signal }, resolve);
+    if (onUp !== undefined) request.once('socket', (socket) => socket.once('secureConnect', onUp));
     // Stays: a connection may also break after the answer began, which the answer's stream reports by itself.
     request.on('error', (error) => {
       if (signal.aborted) reject(signal.reason as Error);
@@ -112,7 +128,7 @@ function arriving(response: http.IncomingMessage): AsyncIterable<Buffer> {
   })();
 }
 
-function checked(response: http.IncomingMessage, status: number, offset: number): HttpBody {
+function checked(response: http.IncomingMessage, status: number, { offset, lastByte }: BodyRequest): HttpBody {
   const refuse = (code: string, message: string): never => {
     response.destroy();
     throw new SpotrigError(code, message, { retryable: true, context: { status } });
@@ -121,15 +137,17 @@ function checked(response: http.IncomingMessage, status: number, offset: number)
     chunks: arriving(response),
     destroy: () => response.destroy(),
     startsAt,
+    isRange: status === 206,
     totalBytes: wholeNumber(total),
   });
   if (status === 200) return body(0, response.headers['content-length']);
   if (status === 206) {
-    const range = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
-    if (range === null || Number(range[1]) !== offset) {
-      return refuse('http_bad_range', `asked from byte ${offset} on, got "${response.headers['content-range'] ?? ''}"`);
+    const range = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(response.headers['content-range'] ?? '');
+    if (range === null || Number(range[1]) !== offset || Number(range[2]) > (lastByte ?? Infinity)) {
+      const got = response.headers['content-range'] ?? '';
+      return refuse('http_bad_range', `asked for bytes ${offset}-${lastByte ?? ''}, got "${got}"`);
     }
-    return body(offset, range[2]);
+    return body(offset, range[3]);
   }
   if (status === 416) return refuse('http_bad_range', `the file there ends before byte ${offset}`);
   return refuse('http_status', `answered ${status} ${response.statusMessage ?? ''}`.trimEnd());
