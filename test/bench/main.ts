@@ -5,10 +5,11 @@
 // OVER says that it is not kept here. A busy machine distorts: the header tells its load, so run it where little else runs.
 //
 //   size        bytes that a worker fetches and loads
-//   warm-start  start of entrypoint.sh to the miner's exec, all on disk, against `node -e 0`. "where it goes": head (bash) until
-//               Node's start; Node's own start; load (the bundle's synchronous part); to spawn (settings, home, ports, relay, miner's
-//               program); exec (fork, exec and the miner's first act). Traced in rounds of their own, as tracing costs a little.
-//   relay       a submit and its answer one at a time: through the relay less direct, in each direction
+//   warm-start  start of entrypoint.sh to the miner's exec, all on disk, against `node -e 0`. "where it goes": head (bash, and the
+//               kernel loading Node); Node's own start; load (the bundle's synchronous part); to spawn (settings, home, ports, relay,
+//               miner's program); exec (fork, exec and the miner's first act). Traced in rounds of their own: tracing costs a little.
+//   relay       a submit and its answer one at a time: through the relay less direct, in each direction. The bare pipe is a
+//               process that only passes bytes: what it adds is the machine's doing, the rest is the relay's.
 //   ingest      reports per second of the collector on SQLite against a route that unzips, parses and validates the same
 //   footprint   memory and CPU of bash and Node at work for ten minutes, against an idle Node. RSS counts the binary's pages in
 //               full, as the budget does; PSS shares them among the Nodes that run, the idle one too.
