@@ -1,7 +1,8 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { execa } from 'execa';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SpotrigError } from '../../platform/errors.ts';
@@ -24,9 +25,9 @@ async function unpack(bytes: Buffer, change: Partial<UnpackOptions> = {}): Promi
   const archive = join(dir, 'archive');
   await writeFile(archive, bytes);
   const to = join(dir, 'program');
-  const size = await unpackMember({ archive, kind: 'tar.gz', member: 'miner', to, env, ...change });
+  const told = await unpackMember({ archive, kind: 'tar.gz', member: 'miner', to, env, ...change });
   const unpacked = await readFile(to);
-  expect(unpacked.length).toBe(size);
+  expect(told).toEqual({ size_bytes: unpacked.length, sha256: createHash('sha256').update(unpacked).digest('hex') });
   expect((await stat(to)).mode & 0o777).toBe(0o755);
   return unpacked;
 }
@@ -72,15 +73,52 @@ describe('unpacking a tar.gz', () => {
     ['a device', { name: 'dev', type: 'character-device' }],
     ['a fifo', { name: 'fifo', type: 'fifo' }],
     ['an absurd size', { name: 'big', content: 'x', claimedSize: 2 * 1024 ** 3 }],
+    ['an absurd size in a PAX record', { name: 'big', content: 'x', pax: { size: '99999999999999999999' } }],
+    ['a PAX path that climbs out', { name: 'x', content: 'x', pax: { path: '../../x' } }],
+    ['a sparse file of GNU tar', { name: 'sparse', content: 'x', flag: 'S' }],
+    ['a sparse file by PAX', { name: 'sparse', content: 'x', pax: { 'GNU.sparse.major': '1' } }],
   ];
   it.each(hostile)('refuses %s', async (_what, entry) => {
     expect(await refusal(await tarGz([entry, { name: 'miner', content: program }]))).toBe('archive_hostile');
   });
 
-  it('refuses a program that is a link or a folder', async () => {
-    const link: PackedFile = { name: 'miner', type: 'symlink', linkname: 'README' };
-    expect(await refusal(await tarGz([link]))).toBe('archive_hostile');
-    expect(await refusal(await tarGz([{ name: 'miner', type: 'directory' }]))).not.toBe('');
+  it.each<PackedFile>([
+    { name: 'miner', type: 'symlink', linkname: 'README' },
+    { name: 'miner', type: 'link', linkname: 'README' },
+    { name: 'miner', type: 'directory' },
+  ])('refuses a program that is a $type', async (entry) => {
+    expect(await refusal(await tarGz([entry, { name: 'miner', content: program }]))).toBe('archive_hostile');
+  });
+
+  it('takes the first of two with one name, as it was pinned', async () => {
+    const twice = [
+      { name: 'miner', content: program },
+      { name: './miner', content: 'another' },
+    ];
+    expect((await unpack(await tarGz(twice))).equals(program)).toBe(true);
+  });
+
+  it('reads a gzip of several members, padded with zeros', async () => {
+    const whole = await tar([...sound, { name: 'miner', content: program }]);
+    const parts = [gzipSync(whole.subarray(0, 700)), gzipSync(whole.subarray(700)), Buffer.alloc(1000)];
+    expect((await unpack(Buffer.concat(parts))).equals(program)).toBe(true);
+  });
+
+  it('stops at what unpacks to more than its entries hold', async () => {
+    const zeros = Buffer.alloc(3 * 1024 * 1024);
+    expect(await refusal(gzipSync(Buffer.concat([await tar(sound), zeros])))).toBe('archive_hostile');
+    const longName = await tar([{ name: 'name', flag: 'L', claimedSize: 900_000_000 }]);
+    expect(await refusal(gzipSync(Buffer.concat([longName.subarray(0, 512), zeros])))).toBe('archive_damaged');
+  });
+
+  it('takes long names and many small files', async () => {
+    const many = Array.from({ length: 3000 }, (_, i) => ({ name: `${'long/'.repeat(40)}${i}`, content: 'x' }));
+    expect((await unpack(await tarGz([...many, { name: 'miner', content: program }]))).equals(program)).toBe(true);
+  });
+
+  it.each(['-5', 'x'])('calls a size of %s damaged', async (size) => {
+    const entry = { name: 'big', content: 'x', pax: { size } };
+    expect(await refusal(await tarGz([entry, { name: 'miner', content: program }]))).toBe('archive_damaged');
   });
 
   it('refuses more entries than any miner has', async () => {
@@ -140,6 +178,12 @@ describe('unpacking a tar.xz', () => {
     expect(await refusal(await tarXz(), change)).toBe('no_xz');
   });
 
+  it('stops at a bomb', async () => {
+    const input = Buffer.concat([await tar(sound), Buffer.alloc(8 * 1024 * 1024)]);
+    const { stdout } = await execa('xz', ['-c'], { input, encoding: 'buffer' });
+    expect(await refusal(Buffer.from(stdout), { kind: 'tar.xz' })).toBe('archive_hostile');
+  });
+
   it('calls a cut one damaged', async () => {
     const whole = await tarXz();
     expect(await refusal(whole.subarray(0, whole.length / 2), { kind: 'tar.xz' })).toBe('archive_damaged');
@@ -167,6 +211,10 @@ describe('unpacking a zip', () => {
     ['archive_damaged', { name: 'miner', content: 'x', crc: 1 }],
     ['archive_damaged', { name: 'miner', content: 'x', claimedSize: 2 }],
     ['archive_hostile', { name: 'miner', content: 'xyz', claimedSize: 2 }],
+    ['archive_hostile', { name: 'miner', content: 'README', mode: 0o120777 }],
+    ['archive_hostile', { name: 'miner', content: '', mode: 0o040755 }],
+    ['archive_hostile', { name: 'huge', content: 'x', claimedSize: 2 ** 32 - 1 }],
+    ['archive_damaged', { name: 'miner', content: 'x', localName: 'other' }],
   ])('refuses: %s %j', async (code, entry) => {
     expect(await refusal(zip([entry, { name: 'miner', content: program }]), { kind: 'zip' })).toBe(code);
   });
@@ -176,6 +224,20 @@ describe('unpacking a zip', () => {
     expect((await unpack(zip([link, { name: 'miner', content: program }]), { kind: 'zip' })).equals(program)).toBe(
       true,
     );
+  });
+
+  it('takes the first of two with one name', async () => {
+    const twice = [
+      { name: 'miner', content: program },
+      { name: 'miner', content: 'another' },
+    ];
+    expect((await unpack(zip(twice), { kind: 'zip' })).equals(program)).toBe(true);
+  });
+
+  it('says that it cannot read zip64', async () => {
+    const whole = zip([{ name: 'miner', content: program }]);
+    whole.writeUInt32LE(0xffffffff, whole.indexOf(Buffer.from('PK\x05\x06', 'latin1')) + 16);
+    expect(await refusal(whole, { kind: 'zip' })).toBe('archive_unsupported');
   });
 
   it('calls cut and foreign files damaged', async () => {

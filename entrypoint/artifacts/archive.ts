@@ -1,26 +1,23 @@
 // One program out of an archive. The archive's digest was checked already; what is refused here would be refused in any case.
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ArchiveKind } from '../../miners/releases.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
+import { hostile, type ArchiveEntry } from './archive-entry.ts';
 import { tarEntries } from './tar.ts';
 import { zipEntries } from './zip.ts';
-
-export interface ArchiveEntry {
-  /** As written in the archive. */
-  name: string;
-  type: 'file' | 'directory' | 'symlink' | 'hardlink' | 'other';
-  /** Unpacked, as the archive says. */
-  size: number;
-  linkTarget: string | null;
-  /** The content. Valid until the next entry is taken. */
-  body(): AsyncIterable<Uint8Array>;
-}
 
 const ENTRY_MAX_BYTES = 1024 ** 3;
 /** Of everything up to the program: more is a bomb, not a miner. */
 const ARCHIVE_MAX_BYTES = 4 * 1024 ** 3;
 const ENTRIES_MAX = 10_000;
+
+/** What was unpacked. */
+export interface Unpacked {
+  size_bytes: number;
+  sha256: string;
+}
 
 export interface UnpackOptions {
   archive: string;
@@ -34,10 +31,10 @@ export interface UnpackOptions {
 }
 
 /**
- * Unpacks one member and nothing else; returns its bytes.
+ * Unpacks one member and nothing else. Of members with the same name the first counts, and what follows it is not read.
  * Throws SpotrigError: archive_hostile, archive_no_member, archive_damaged, archive_unsupported, no_xz, disk_full.
  */
-export async function unpackMember(o: UnpackOptions): Promise<number> {
+export async function unpackMember(o: UnpackOptions): Promise<Unpacked> {
   try {
     for await (const entry of checkedEntries(o)) {
       if (plainName(entry.name) !== o.member) continue;
@@ -96,11 +93,13 @@ function plainName(name: string): string {
   return name.replace(/^(?:\.\/)+/, '');
 }
 
-async function writeProgram(entry: ArchiveEntry, to: string): Promise<number> {
+async function writeProgram(entry: ArchiveEntry, to: string): Promise<Unpacked> {
   const file = await open(to, 'wx', 0o755);
+  const hash = createHash('sha256');
   try {
     let bytes = 0;
     for await (const chunk of entry.body()) {
+      hash.update(chunk);
       bytes += chunk.length;
       if (bytes > entry.size) throw hostile(`${entry.name} is longer than it says`);
       await file.appendFile(chunk);
@@ -108,12 +107,8 @@ async function writeProgram(entry: ArchiveEntry, to: string): Promise<number> {
     if (bytes !== entry.size) throw new SpotrigError('archive_damaged', `${entry.name} ends after ${bytes} bytes`);
     await file.chmod(0o755); // whatever the umask is
     await file.sync();
-    return bytes;
+    return { size_bytes: bytes, sha256: hash.digest('hex') };
   } finally {
     await file.close();
   }
-}
-
-function hostile(why: string): SpotrigError {
-  return new SpotrigError('archive_hostile', `archive refused: ${why}`);
 }

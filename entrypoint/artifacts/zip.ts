@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { PassThrough } from 'node:stream';
 import { crc32, createInflateRaw } from 'node:zlib';
 import { SpotrigError } from '../../platform/errors.ts';
-import type { ArchiveEntry } from './archive.ts';
+import type { ArchiveEntry } from './archive-entry.ts';
 
 const END_SIGNATURE = 0x06054b50;
 const END_BYTES = 22;
@@ -93,6 +93,9 @@ function typeOf(mode: number, name: string): ArchiveEntry['type'] {
 async function* content(path: string, file: FileHandle, entry: CentralEntry): AsyncGenerator<Buffer> {
   const header = await readAt(file, entry.headerAt, LOCAL_BYTES);
   if (header.readUInt32LE(0) !== LOCAL_SIGNATURE) throw damaged(`${entry.name} is not where the directory says`);
+  // Readers that go by the local header would see another file under this name.
+  const localName = await readAt(file, entry.headerAt + LOCAL_BYTES, header.readUInt16LE(26));
+  if (localName.toString() !== entry.name) throw damaged(`${entry.name} has another name in its own header`);
   if (entry.method !== 0 && entry.method !== 8) throw unsupported(`method ${entry.method} (${entry.name})`);
   if (entry.packedBytes === 0) return;
   const start = entry.headerAt + LOCAL_BYTES + header.readUInt16LE(26) + header.readUInt16LE(28);

@@ -123,7 +123,7 @@ async function unpackedBytes(archive: string, kind: ArchiveKind, member: string)
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
   const temp = await mkdtemp(join(tmpdir(), 'spotrig-pin-'));
   try {
-    return await unpackMember({ archive, kind, member, to: join(temp, 'program'), env });
+    return (await unpackMember({ archive, kind, member, to: join(temp, 'program'), env })).size_bytes;
   } catch (error) {
     if (!(error instanceof SpotrigError) || error.code !== 'archive_no_member') throw error;
     const files = await listFiles({ archive, kind, env });

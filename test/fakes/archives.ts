@@ -9,20 +9,27 @@ export interface PackedFile {
   linkname?: string;
   /** What the header says instead of the content's own size. */
   claimedSize?: number;
+  /** Type flag of the header, for kinds that no packer makes. */
+  flag?: string;
+  /** PAX records that come before the entry; they have the last word. */
+  pax?: Record<string, string>;
 }
 
 /** A tar of these entries. */
 export async function tar(files: readonly PackedFile[]): Promise<Buffer> {
   const packing = pack();
-  for (const { name, content = '', type = 'file', linkname } of files) {
-    if (type === 'file') packing.entry({ name, type, mode: 0o644 }, content);
+  for (const { name, content = '', type = 'file', linkname, pax } of files) {
+    if (type === 'file') packing.entry({ name, type, mode: 0o644, ...(pax === undefined ? {} : { pax }) }, content);
     else packing.entry({ name, type, ...(linkname === undefined ? {} : { linkname }) });
   }
   packing.finalize();
   const chunks: Buffer[] = [];
   for await (const chunk of packing as AsyncIterable<Buffer>) chunks.push(chunk);
   const whole = Buffer.concat(chunks);
-  for (const file of files) if (file.claimedSize !== undefined) forgeSize(whole, file.name, file.claimedSize);
+  for (const { name, claimedSize, flag } of files) {
+    if (claimedSize !== undefined) forge(whole, name, 124, `${claimedSize.toString(8).padStart(11, '0')}\0`);
+    if (flag !== undefined) forge(whole, name, 156, flag);
+  }
   return whole;
 }
 
@@ -31,10 +38,10 @@ export async function tarGz(files: readonly PackedFile[]): Promise<Buffer> {
   return gzipSync(await tar(files));
 }
 
-/** Writes another size into a header and mends its checksum (ustar: size at 124, checksum at 148). */
-function forgeSize(archive: Buffer, name: string, size: number): void {
+/** Writes into a header, at an offset of the ustar format, and mends its checksum (at 148). */
+function forge(archive: Buffer, name: string, offset: number, text: string): void {
   const at = archive.indexOf(name);
-  archive.write(`${size.toString(8).padStart(11, '0')}\0`, at + 124, 'latin1');
+  archive.write(text, at + offset, 'latin1');
   archive.fill(' ', at + 148, at + 156);
   const sum = archive.subarray(at, at + 512).reduce((a, b) => a + b, 0);
   archive.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + 148, 'latin1');
@@ -50,6 +57,8 @@ export interface ZippedFile {
   encrypted?: boolean;
   claimedSize?: number;
   crc?: number;
+  /** Name in the entry's own header, where it differs from the directory's. */
+  localName?: string;
 }
 
 /** A zip of these entries, with a comment at its end. */
@@ -69,7 +78,10 @@ export function zip(files: readonly ZippedFile[]): Buffer {
     common.writeUInt32LE(packed.length, 14);
     common.writeUInt32LE(file.claimedSize ?? plain.length, 18);
     common.writeUInt16LE(name.length, 22);
-    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), common, name, packed]);
+    const localName = Buffer.from(file.localName ?? file.name);
+    const ownHeader = Buffer.from(common);
+    ownHeader.writeUInt16LE(localName.length, 22);
+    const local = Buffer.concat([Buffer.from('PK\x03\x04', 'latin1'), ownHeader, localName, packed]);
     const tail = Buffer.alloc(14);
     tail.writeUInt32LE(((file.mode ?? 0o100755) << 16) >>> 0, 6);
     tail.writeUInt32LE(at, 10);
