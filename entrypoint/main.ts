@@ -52,7 +52,11 @@ async function main(): Promise<number> {
   const logger = createLogger({ name: 'spotrig', level: config.logLevel });
   logger.info({ version: __SPOTRIG_VERSION__, worker: config.worker, boot: config.boot }, 'worker starts');
   await makeHome(config.home);
-  return runWorker(config, logger);
+  try {
+    return await runWorker(config, logger);
+  } finally {
+    await logger.flush();
+  }
 }
 
 /** Says everything that is wrong, here and, where the settings allow it, to the owner. */

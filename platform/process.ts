@@ -1,7 +1,8 @@
 // The one door to child processes. A child is started by argv (never a shell string), in a process group of its own, so that
 // a miner's own watchdog and helpers get every signal too.
 import { spawn, type StdioOptions } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { isErrno } from './errors.ts';
@@ -114,6 +115,9 @@ export interface ProcessId {
   kernel_boot: string;
 }
 
+/** What reading another process's files in /proc may answer. */
+const GONE_OR_FOREIGN = ['ENOENT', 'ESRCH', 'EACCES', 'EPERM'];
+
 /** State letter and start time of a process from /proc/<pid>/stat (proc_pid_stat(5)); null when there is none. */
 async function procStat(pid: number): Promise<{ state: string; group: number; startTicks: number } | null> {
   const text = await readProc(`/proc/${pid}/stat`);
@@ -184,10 +188,11 @@ export interface MarkedProcess {
 export async function findMarked(name: string): Promise<MarkedProcess[]> {
   const found: MarkedProcess[] = [];
   const bootedAtMs = await kernelBootedAtMs();
-  for (const entry of await readdir('/proc')) {
+  // Synchronous: /proc is memory, and some dozens of files through the thread pool take several times as long.
+  for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const environ = await readProc(`/proc/${pid}/environ`);
+    const environ = environOf(pid);
     const variable = environ?.split('\0').find((v) => v.startsWith(`${name}=`));
     if (variable === undefined) continue;
     const stat = await procStat(pid);
@@ -202,6 +207,15 @@ export async function findMarked(name: string): Promise<MarkedProcess[]> {
   return found;
 }
 
+function environOf(pid: number): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch (error) {
+    if (isErrno(error, ...GONE_OR_FOREIGN)) return null;
+    throw error;
+  }
+}
+
 /** USER_HZ: 100 on every Linux architecture that miners run on (time(7)). */
 const CLOCK_TICKS_PER_S = 100;
 
@@ -214,7 +228,7 @@ async function readProc(path: string): Promise<string | null> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ESRCH', 'EACCES', 'EPERM')) return null;
+    if (isErrno(error, ...GONE_OR_FOREIGN)) return null;
     throw error;
   }
 }

@@ -9,13 +9,8 @@ import type { Logger } from '../platform/logger.ts';
 import type { runForOutput, spawnGroup } from '../platform/process.ts';
 import { scrubDeep } from '../platform/secrets.ts';
 import type { MinerSample } from '../miners/miner.ts';
-import {
-  WORD_FIELDS,
-  type HostRecord,
-  type LifecycleRecord,
-  type LogRecord,
-  type WireRecord,
-} from '../wire/records.ts';
+import type { HostRecord, LifecycleRecord, LogRecord, WireRecord } from '../wire/records.ts';
+import { WORD_FIELDS } from '../wire/word-fields.ts';
 import { lifecycleRecord } from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
 import { packReports } from './packing.ts';
@@ -37,6 +32,8 @@ const FIRST_REPORT_MS = 1000;
 /** After the first hashes, so that the owner sees them soon. */
 const HASHING_REPORT_MS = 3000;
 /** A flood of errors makes no flood of reports. */
+/** The miner's start comes first: nvidia-smi and the look at the host would compete with it for two slow cores. */
+const MEASURE_AFTER_MS = 250;
 const EARLY_REPORT_PAUSE_MS = 2000;
 const EVENTS_MAX = 200;
 
@@ -112,14 +109,16 @@ class RunningReporter implements Reporter {
     const needed = o.miner().adapter.needsNvidia;
     const { env, spawn, nvidiaSmiPath: tool } = o;
     this.#gpu = new GpuSampler({ tool, env, clock, random, spawn, needed, onEvent });
-    this.#gpu.start();
     this.#minerLog = new LogTail({ path: o.minerLogPath, source: 'miner', fromStart: false, onLine });
     this.#headLog = new LogTail({ path: o.headLogPath, source: 'head', fromStart: true, onLine });
     this.event({ event: 'worker_started', level: 'info', detail: `spotrig ${o.hostExtras.release}` });
     void this.#poll(this.#minerLog); // what is there now is of an earlier run
     this.#soon(FIRST_REPORT_MS);
-    void this.#addHost();
     this.#stops.push(
+      clock.setTimer(MEASURE_AFTER_MS, () => {
+        this.#gpu.start();
+        void this.#addHost();
+      }),
       every({ clock, random, periodMs: TICK_MS, jitterMs: 0, action: () => this.#tick() }),
       every({
         clock,

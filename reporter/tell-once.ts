@@ -1,7 +1,7 @@
 // One report from a worker that cannot run: its settings are wrong, and the owner cannot read the container's output.
 import { join } from 'node:path';
 import { scrubDeep } from '../platform/secrets.ts';
-import { WORD_FIELDS } from '../wire/records.ts';
+import { WORD_FIELDS } from '../wire/word-fields.ts';
 import { lifecycleRecord } from './lifecycle.ts';
 import type { EventInput } from './run-view.ts';
 import { openSpool } from './spool/spool.ts';

@@ -306,21 +306,3 @@ export const WireRecord = z.discriminatedUnion('kind', [
   LogRecord,
 ]);
 export type WireRecord = z.infer<typeof WireRecord>;
-
-/** Fields whose values are words of the wire, never free text: they are not searched for secrets (see platform/secrets.ts). */
-export const WORD_FIELDS: ReadonlySet<string> = new Set([
-  ...['kind', 'level', 'event', 'state', 'source', 'dialect', 'throttle', 'payload_sha256'],
-  ...[
-    'role',
-    'operation',
-    'failure',
-    'transport',
-    'family',
-    'variant',
-    'direction',
-    'verdict',
-    'layer',
-    'method',
-    'scope',
-  ],
-]);
