@@ -70,6 +70,8 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
   } catch (error) {
     logger.error({ error: messageOf(error) }, 'collector failed');
     return 1;
+  } finally {
+    await logger.flush();
   }
 }
 
