@@ -1,9 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net';
 
-/**
- * A loopback port that is free now. Another program may take it before it is used; the miner then ends at once and is started
- * again with the next spec.
- */
+/** A loopback port that is free now. Another program may take it before it is used: the next start takes another one. */
 export async function freeLoopbackPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ import { backoffMs } from '../platform/backoff.ts';
 import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
-import { findMarked, type MarkedProcess } from '../platform/process.ts';
+import { findMarked } from '../platform/process.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
@@ -16,7 +16,7 @@ import { minerEnvironment } from './miner-env.ts';
 import { nvmlLibraryDir } from './nvml-link.ts';
 import { freeLoopbackPort } from './ports.ts';
 import { homeMark, MARKER, parseMark, specHash, type Mark } from './supervise/marker.ts';
-import type { MinerSpec, Supervisor, SupervisorEvent } from './supervise/supervisor.ts';
+import type { MinerSpec, RunningMiner, Supervisor, SupervisorEvent } from './supervise/supervisor.ts';
 
 /** Between two tries to get the miner's program. */
 const FETCH_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
@@ -36,11 +36,10 @@ export interface WorkerDeps {
 
 /** Ports of the miner's API and of the relay; an adopted miner knows only the ones it was started with. */
 export interface Ports {
-  api: number;
+  /** null before the first start: it is chosen right before, so that no other program can take it meanwhile. */
+  api: number | null;
   relay: number;
 }
-
-export type RunningMiner = { process: MarkedProcess; mark: Mark };
 
 /** Where the miner's log is. */
 export function minerLogPath(home: string): string {
@@ -56,11 +55,11 @@ export async function findRunningMiners(home: string): Promise<RunningMiner[]> {
   });
 }
 
-/** The ports of a miner of this boot that still runs, else free ones. */
+/** The ports of a miner of this boot that still runs, else a free one for the relay. */
 export async function choosePorts(running: readonly RunningMiner[], boot: string): Promise<Ports> {
   const known = running.find(({ mark }) => mark.boot === boot)?.mark;
   if (known !== undefined) return { api: known.apiPort, relay: known.relayPort };
-  return { api: await freeLoopbackPort(), relay: await freeLoopbackPort() };
+  return { api: null, relay: await freeLoopbackPort() };
 }
 
 /**
@@ -110,7 +109,7 @@ export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, sign
 }
 
 /** Everything that a miner is started with. */
-export async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports): Promise<MinerSpec> {
+async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api: number }): Promise<MinerSpec> {
   const { config } = deps;
   const { adapter } = config.miner;
   const pool = config.pools[0];
@@ -160,7 +159,15 @@ export async function runMiner(
   running: readonly RunningMiner[],
   signal: AbortSignal,
 ): Promise<void> {
-  const binary = await obtainProgram(deps, store, signal);
-  await pruneArtifacts(deps, store);
-  await deps.supervisor.run(await minerSpec(deps, binary, ports), running);
+  let starts = 0;
+  await deps.supervisor.run(running, async () => {
+    // Before anything is fetched: on a full disk it makes the room.
+    if (starts === 0) await pruneArtifacts(deps, store);
+    const binary = await obtainProgram(deps, store, signal);
+    // Another one at every start: the old one may have been taken since, and that may be why the miner ended.
+    const api = ports.api === null || starts > 0 ? await freeLoopbackPort() : ports.api;
+    ports.api = api;
+    starts++;
+    return minerSpec(deps, binary, { ...ports, api });
+  });
 }

@@ -5,10 +5,10 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { MinerAdapter } from '../../miners/miner.ts';
 import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
-import { findMarked, isAlive, type MarkedProcess } from '../../platform/process.ts';
-import { formatMark, homeMark, MARKER, parseMark, specHash, type Mark } from './marker.ts';
+import { findMarked, identify, isAlive, type ProcessId } from '../../platform/process.ts';
+import { formatMark, homeMark, MARKER, parseMark, specHash } from './marker.ts';
 import { Watchdog, WATCHDOG_RULES } from './watchdog.ts';
-import { Supervisor, type MinerSpec, type SupervisorEvent } from './supervisor.ts';
+import { Supervisor, type MinerSpec, type RunningMiner, type SupervisorEvent } from './supervisor.ts';
 
 /** A stand-in miner for these tests: a shell script. */
 const fakeAdapter: MinerAdapter = {
@@ -45,9 +45,9 @@ afterEach(async () => {
   await rm(home, { recursive: true });
 });
 
-function supervisor(): Supervisor {
+function supervisor(adapter = fakeAdapter): Supervisor {
   const s = new Supervisor({
-    adapter: fakeAdapter,
+    adapter,
     logPath: join(home, 'miner.log'),
     cwd: home,
     clock: realClock,
@@ -73,7 +73,11 @@ function spec(script: string, boot = 'a'.repeat(32)): MinerSpec {
   return { argv, env, mark: { home: homeMark(home), boot, spec: specHash(argv, env), apiPort: 1, relayPort: 2 } };
 }
 
-async function running(): Promise<{ process: MarkedProcess; mark: Mark }[]> {
+function run(s: Supervisor, wanted: MinerSpec, found: readonly RunningMiner[] = []): Promise<void> {
+  return s.run(found, () => Promise.resolve(wanted));
+}
+
+async function running(): Promise<RunningMiner[]> {
   return (await findMarked(MARKER)).flatMap((p) => {
     const mark = parseMark(p.value);
     return mark?.home === homeMark(home) ? [{ process: p, mark }] : [];
@@ -83,13 +87,13 @@ async function running(): Promise<{ process: MarkedProcess; mark: Mark }[]> {
 it('starts a miner with its mark and its log, tells of its end with the last lines, and starts it again', async () => {
   const s = supervisor();
   const exited = next('miner_exited');
-  const run = s.run(spec('echo "one line"; exit 3'), []);
+  const ran = run(s, spec('echo "one line"; exit 3'));
   await exited;
   expect(events.map((e) => e.event)).toEqual(['miner_started', 'miner_exited']);
   expect(events[1]).toMatchObject({ exit_code: 3, log: ['one line'], level: 'warn' });
-  await next('miner_started');
+  await next('miner_exited');
   await s.stop();
-  await run;
+  await ran;
   expect(s.state()).toBe('stopped');
   expect(await readFile(join(home, 'miner.log'), 'utf8')).toBe('one line\none line\n');
 });
@@ -97,33 +101,33 @@ it('starts a miner with its mark and its log, tells of its end with the last lin
 it('says why a program cannot be started', async () => {
   const s = supervisor();
   const exited = next('miner_exited');
-  const run = s.run({ ...spec(''), argv: ['/nowhere/miner'] }, []);
+  const ran = run(s, { ...spec(''), argv: ['/nowhere/miner'] });
   await exited;
   expect(events[0]).toMatchObject({ event: 'miner_exited', exit_code: null });
   expect(events[0]?.detail).toContain('ENOENT');
   await s.stop();
-  await run;
+  await ran;
 });
 
 it('adopts the miner of the same start and spec, and stops any other first', async () => {
   const same = spec('trap "" INT; echo up; while :; do sleep 0.1; done');
   const first = supervisor();
   const started = next('miner_started');
-  void first.run(same, []); // this supervisor stands for a Node that was killed: nobody stops it
+  void run(first, same); // this supervisor stands for a Node that was killed: nobody stops it
   await started;
   const [before] = await running();
   if (before === undefined) throw new Error('no miner runs');
 
   const second = supervisor();
   const adopted = next('miner_adopted');
-  void second.run(same, await running());
+  void run(second, same, await running());
   await adopted;
   expect((await running()).map((r) => r.process.id)).toEqual([before.process.id]);
   expect(second.state()).toBe('starting');
 
   const other = spec('echo other; sleep 60', 'b'.repeat(32));
   const third = supervisor();
-  void third.run(other, await running());
+  void run(third, other, await running());
   await next('miner_started');
   const now = await running();
   expect(now.filter((r) => formatMark(r.mark) === formatMark(other.mark))).toHaveLength(1);
@@ -134,10 +138,10 @@ it('adopts the miner of the same start and spec, and stops any other first', asy
 it('climbs the ladder for a miner that does not listen', async () => {
   const s = supervisor();
   const started = next('miner_started');
-  const run = s.run(spec('trap "" INT TERM; echo up; while :; do sleep 0.1; done'), []);
+  const ran = run(s, spec('trap "" INT TERM; echo up; while :; do sleep 0.1; done'));
   await started;
   await s.stop();
-  await run;
+  await ran;
   expect(events.at(-1)).toMatchObject({ event: 'miner_stopped', level: 'info' });
   expect(await running()).toEqual([]);
 });
@@ -145,7 +149,7 @@ it('climbs the ladder for a miner that does not listen', async () => {
 it('restarts a miner for a fault of the watchdog, with the evidence, and after that only tells', async () => {
   const s = supervisor();
   const started = next('miner_started');
-  const run = s.run(spec('trap "exit 0" INT; echo "last words"; while :; do sleep 0.05; done'), []);
+  const ran = run(s, spec('trap "exit 0" INT; echo "last words"; while :; do sleep 0.05; done'));
   await started;
   const [first] = await running();
   const again = next('miner_started');
@@ -161,5 +165,86 @@ it('restarts a miner for a fault of the watchdog, with the evidence, and after t
   expect(events.at(-1)?.detail).toContain('only a report');
   expect((await running()).map((r) => r.process.id)).toEqual([second?.process.id]);
   await s.stop();
-  await run;
+  await ran;
+});
+
+/** A miner that a killed Node left behind: INT and TERM do nothing to it. */
+async function leftBehind(boot: string): Promise<ProcessId> {
+  const earlier = supervisor();
+  const started = next('miner_started');
+  void run(earlier, spec('trap "" INT TERM; while :; do sleep 0.05; done', boot));
+  await started;
+  const id = (await running()).find((r) => r.mark.boot === boot)?.process.id;
+  if (id === undefined) throw new Error('no miner runs');
+  return id;
+}
+
+const AT_ONCE = [{ signal: 'SIGKILL', waitMs: 3000 }] as const;
+
+it('stops what runs from an earlier start although the program is not there yet', async () => {
+  const id = await leftBehind('b'.repeat(32));
+  const s = supervisor();
+  void s.run(await running(), () => new Promise<MinerSpec>(() => undefined));
+  await s.stop(AT_ONCE);
+  expect(await isAlive(id)).toBe(false);
+  expect(s.state()).toBe('stopped');
+});
+
+it('stops by the given ladder also while a miner of an earlier start is being stopped by the longer one', async () => {
+  const id = await leftBehind('b'.repeat(32));
+  const slow = { ...fakeAdapter, stopLadder: [{ signal: 'SIGINT', waitMs: 60_000 }] as const };
+  const s = supervisor(slow);
+  const ran = run(s, spec('sleep 60'), await running());
+  await s.stop(AT_ONCE);
+  await ran;
+  expect(await isAlive(id)).toBe(false);
+  expect(await running()).toEqual([]);
+});
+
+it('leaves no miner, and no longer ladder than the given one, when a stop comes while one is being started', async () => {
+  const slow = { ...fakeAdapter, stopLadder: [{ signal: 'SIGINT', waitMs: 60_000 }] as const };
+  for (let turns = 0; turns < 12; turns++) {
+    const s = supervisor(slow);
+    const ran = run(s, spec('trap "" INT; while :; do sleep 0.05; done'));
+    for (let i = 0; i < turns; i++) await new Promise((resolve) => setImmediate(resolve));
+    await s.stop(AT_ONCE);
+    await ran;
+    expect(await running()).toEqual([]);
+  }
+});
+
+it('is told as stopped from the moment that it is being stopped', async () => {
+  const s = supervisor();
+  const started = next('miner_started');
+  const ran = run(s, spec('sleep 60'));
+  await started;
+  const unknown = { name: null, version: null, algo: null, uptime_s: null, accepted: null, rejected: null };
+  s.observe({ ...unknown, claimed_hs: 5, gpus: [] });
+  expect(s.state()).toBe('hashing');
+  const stopped = s.stop();
+  expect(s.state()).toBe('stopped');
+  await stopped;
+  await ran;
+});
+
+it('ends helpers that outlive their leader, so that there are never two miners', async () => {
+  const s = supervisor();
+  const exited = next('miner_exited');
+  const ran = run(s, spec('sleep 60 & echo $!; exit 1'));
+  await exited;
+  const helper = Number((await readFile(join(home, 'miner.log'), 'utf8')).trim());
+  await s.stop();
+  await ran;
+  await expect.poll(() => identify(helper)).toBe(null);
+});
+
+it('asks for the program before every start', async () => {
+  const s = supervisor();
+  const started = next('miner_started');
+  let asked = 0;
+  const ran = s.run([], () => Promise.resolve(asked++ === 0 ? { ...spec(''), argv: ['/gone'] } : spec('sleep 60')));
+  await started;
+  expect(asked).toBe(2);
+  await s.stop();
+  await ran;
 });

@@ -8,6 +8,7 @@ import {
   identify,
   isAlive,
   killLadder,
+  signalGroup,
   spawnGroup,
   type ExitInfo,
   type LadderStep,
@@ -31,6 +32,14 @@ const ADOPTED_POLL_MS = 1_000;
 const UNKILLABLE_RETRY_MS = 60_000;
 /** Lines that go with an exit as evidence. */
 const EVIDENCE_LINES = 30;
+
+const UNKNOWN_EXIT: ExitInfo = { code: null, signal: null, error: null };
+
+/** A marked miner of this home that runs. */
+export interface RunningMiner {
+  process: MarkedProcess;
+  mark: Mark;
+}
 
 /** How one miner is run. */
 export interface MinerSpec {
@@ -68,44 +77,49 @@ export class Supervisor {
   #sample: MinerSample | null = null;
   #sampleMonoMs: number | null = null;
   #current: ProcessId | null = null;
+  /** All that may run and must not outlive `stop`: the current miner, and those of earlier starts until they are gone. */
+  readonly #processes = new Set<ProcessId>();
+  #endLadder: readonly LadderStep[];
   /** The rule for which the miner is being stopped, to be started again. */
   #restartFor: RuleName | null = null;
   #ended = new AbortController();
 
   constructor(options: SupervisorOptions) {
     this.#o = options;
+    this.#endLadder = options.adapter.stopLadder;
   }
 
   /**
    * Runs the miner until `stop`. `running` are the marked miners found at start: the one with this very spec and boot is adopted,
-   * every other is stopped first, so there are never two.
+   * every other is stopped first, so there are never two. `prepare` is asked before every start: what was there may have gone.
    */
-  async run(spec: MinerSpec, running: readonly { process: MarkedProcess; mark: Mark }[]): Promise<void> {
-    let adopted: MarkedProcess | null = null;
-    for (const { process, mark } of running) {
-      if (adopted === null && mark.spec === spec.mark.spec && mark.boot === spec.mark.boot) adopted = process;
-      else await this.#stopStranger(process, mark);
-    }
+  async run(running: readonly RunningMiner[], prepare: () => Promise<MinerSpec>): Promise<void> {
+    for (const { process } of running) this.#processes.add(process.id);
     const housekeeping = this.#keepLogSmall();
     try {
+      let spec = await prepare();
+      let adopted = await this.#adoptOrStop(running, spec.mark);
       let fastExits = 0;
       while (!this.#ended.signal.aborted) {
         const startedAt = this.#o.clock.monoMs();
         const exit = adopted === null ? await this.#runOwn(spec) : await this.#watchAdopted(adopted);
         adopted = null;
-        this.#current = null;
+        this.#forgetCurrent();
         if (this.#ended.signal.aborted) break;
         if (this.#restartFor !== null) {
           // Our own doing, told already: no back-off, and no exit to count.
           this.#o.watchdog.restarted(this.#restartFor, this.#o.clock.monoMs());
           this.#restartFor = null;
-          continue;
+        } else {
+          const decision = decideRestart(this.#o.clock.monoMs() - startedAt, fastExits);
+          fastExits = decision.fastExits;
+          await this.#tellExit(exit, decision.delayMs, decision.giveUpFastTries);
+          this.#phase = 'backing_off';
+          await this.#o.clock.sleep(decision.delayMs, this.#ended.signal).catch(() => undefined);
+          if (this.#ended.signal.aborted) break;
         }
-        const decision = decideRestart(this.#o.clock.monoMs() - startedAt, fastExits);
-        fastExits = decision.fastExits;
-        await this.#tellExit(exit, decision.delayMs, decision.giveUpFastTries);
-        this.#phase = 'backing_off';
-        await this.#o.clock.sleep(decision.delayMs, this.#ended.signal).catch(() => undefined);
+        this.#phase = 'preparing';
+        spec = await prepare();
       }
     } finally {
       this.#ended.abort(new Error('stopped'));
@@ -114,13 +128,14 @@ export class Supervisor {
     }
   }
 
-  /** Stops the miner for good, by the given ladder or the adapter's own. */
-  async stop(ladder: readonly LadderStep[] = this.#o.adapter.stopLadder): Promise<void> {
+  /** Stops every miner for good, by the given ladder or the adapter's own; `run` then ends. */
+  async stop(ladder: readonly LadderStep[] = this.#endLadder): Promise<void> {
+    this.#endLadder = ladder;
     this.#ended.abort(new Error('stopped'));
-    const id = this.#current;
-    if (id === null) return;
-    const end = await killLadder({ id, steps: ladder, clock: this.#o.clock });
-    const gone = end === 'gone';
+    const ids = [...this.#processes];
+    if (ids.length === 0) return;
+    const ends = await Promise.all(ids.map((id) => killLadder({ id, steps: ladder, clock: this.#o.clock })));
+    const gone = ends.every((end) => end === 'gone');
     this.#o.emit({
       event: 'miner_stopped',
       level: gone ? 'info' : 'error',
@@ -150,7 +165,7 @@ export class Supervisor {
 
   state(): MinerState {
     return minerState({
-      phase: this.#phase,
+      phase: this.#ended.signal.aborted ? 'stopped' : this.#phase,
       nowMonoMs: this.#o.clock.monoMs(),
       startedMonoMs: this.#startedMonoMs,
       graceMs: this.#o.adapter.graceMs,
@@ -164,6 +179,7 @@ export class Supervisor {
     this.#begin(this.#o.clock.monoMs());
     const log = await openAppendLog(this.#o.logPath);
     try {
+      if (this.#ended.signal.aborted) return UNKNOWN_EXIT;
       const child = spawnGroup({
         argv: spec.argv,
         env: { ...spec.env, [MARKER]: formatMark(spec.mark) },
@@ -171,14 +187,17 @@ export class Supervisor {
         stdout: log.fd,
         stderr: 'stdout',
       });
-      this.#current = child.pid === 0 ? null : await identify(child.pid);
+      const id = child.pid === 0 ? null : await identify(child.pid);
+      if (id !== null) this.#setCurrent(id);
       if (child.pid !== 0) {
         this.#o.logger.info({ pid: child.pid }, 'miner started');
         this.#o.emit({ event: 'miner_started', level: 'info', detail: `${this.#o.adapter.name} started` });
       }
       // A stop that came while the process was being made did not see it.
       if (this.#ended.signal.aborted && this.#current !== null) await this.stop();
-      return await child.exited;
+      const exit = await child.exited;
+      child.kill('SIGKILL'); // helpers that outlived their leader: there are never two miners
+      return exit;
     } finally {
       await log.close();
     }
@@ -186,11 +205,22 @@ export class Supervisor {
 
   async #watchAdopted(process: MarkedProcess): Promise<ExitInfo> {
     this.#begin(this.#o.clock.monoMs() - Math.max(0, this.#o.clock.nowMs() - process.startedAtMs));
-    this.#current = process.id;
+    this.#setCurrent(process.id);
     this.#o.logger.info({ pid: process.id.pid }, 'miner adopted');
     this.#o.emit({ event: 'miner_adopted', level: 'info', detail: `${this.#o.adapter.name} was running and goes on` });
     while (await isAlive(process.id)) await this.#o.clock.sleep(ADOPTED_POLL_MS);
-    return { code: null, signal: null, error: null };
+    signalGroup(process.id.pid, 'SIGKILL'); // as above
+    return UNKNOWN_EXIT;
+  }
+
+  #setCurrent(id: ProcessId): void {
+    this.#current = id;
+    this.#processes.add(id);
+  }
+
+  #forgetCurrent(): void {
+    if (this.#current !== null) this.#processes.delete(this.#current);
+    this.#current = null;
   }
 
   async #onFault(fault: Fault, id: ProcessId): Promise<void> {
@@ -240,12 +270,23 @@ export class Supervisor {
     });
   }
 
+  /** The one of `running` that goes on, or null; the others are gone when this resolves (or `stop` ends them). */
+  async #adoptOrStop(running: readonly RunningMiner[], wanted: Mark): Promise<MarkedProcess | null> {
+    let adopted: MarkedProcess | null = null;
+    for (const { process, mark } of running) {
+      if (adopted === null && mark.spec === wanted.spec && mark.boot === wanted.boot) adopted = process;
+      else await this.#stopStranger(process, mark);
+    }
+    return adopted;
+  }
+
   async #stopStranger(process: MarkedProcess, mark: Mark): Promise<void> {
     this.#o.logger.warn({ pid: process.id.pid, boot: mark.boot }, 'stopping a miner of another start');
     let told = false;
     while (!this.#ended.signal.aborted) {
       const end = await killLadder({ id: process.id, steps: this.#o.adapter.stopLadder, clock: this.#o.clock });
       if (end === 'gone') {
+        this.#processes.delete(process.id);
         const detail = 'a miner of an earlier start, or with other settings, was stopped first';
         this.#o.emit({ event: 'miner_stopped', level: 'warn', detail });
         return;
