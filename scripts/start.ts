@@ -1,5 +1,6 @@
 // npm start: the main job on this machine, for real: builds the release, starts the collector and a practice pool, and boots one
 // worker through the DELEGATED_ENTRYPOINT contract. Ctrl+C stops everything; a second start goes on with the same data.
+import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -26,23 +27,39 @@ const HELP = `npm start [-- options]: builds spotrig and runs the whole of it on
   --help            this text
 `;
 
-const { values } = parseArgs({
-  options: {
-    'no-worker': { type: 'boolean', default: false },
-    port: { type: 'string', default: '8480' },
-    data: { type: 'string', default: 'var' },
-    'throttle-hs': { type: 'string', default: '150000' },
-    inflate: { type: 'string', default: '1' },
-    help: { type: 'boolean', default: false },
-  },
-});
+const OPTIONS = {
+  'no-worker': { type: 'boolean', default: false },
+  port: { type: 'string', default: '8480' },
+  data: { type: 'string', default: 'var' },
+  'throttle-hs': { type: 'string', default: '150000' },
+  inflate: { type: 'string', default: '1' },
+  help: { type: 'boolean', default: false },
+} as const;
+const EX_USAGE = 64;
+type Flags = ReturnType<typeof readFlags>;
 
 /** What has been started, newest last; stopped in the reverse order. */
 const started: { name: string; stop(): Promise<void> }[] = [];
-let stopping: Promise<void> | null = null;
+/** Aborted by a signal, or when the collector ends by itself. Nothing more is started then. */
+const over = new AbortController();
 
 function say(text: string): void {
   console.log(text);
+}
+
+/** Throws a sentence that names the flag. */
+function readFlags() {
+  const { values } = parseArgs({ options: OPTIONS });
+  if (!/^[0-9]{1,5}$/.test(values.port) || Number(values.port) > 65_535) {
+    throw new Error(`--port: a whole number from 0 to 65535, not ${JSON.stringify(values.port)}`);
+  }
+  for (const name of ['throttle-hs', 'inflate'] as const) {
+    const value = Number(values[name]);
+    if (!Number.isFinite(value) || value <= 0) {
+      throw new Error(`--${name}: a number above 0, not ${JSON.stringify(values[name])}`);
+    }
+  }
+  return values;
 }
 
 async function stopAll(): Promise<void> {
@@ -52,12 +69,8 @@ async function stopAll(): Promise<void> {
   }
 }
 
-function stopOnce(): Promise<void> {
-  stopping ??= stopAll();
-  return stopping;
-}
-
-async function start(): Promise<void> {
+/** Starts it all, and ends early, between two parts, once `over`. */
+async function start(values: Flags): Promise<void> {
   // CLORE's image has it, and the contract's script calls it by name.
   if (!values['no-worker'] && (await which('wget', { nothrow: true })) === null) {
     throw new Error('the worker is booted by the contract, which fetches with wget: install wget, or use --no-worker');
@@ -66,6 +79,7 @@ async function start(): Promise<void> {
   say('building the release and the page into dist/ …');
   await buildRelease({ out: 'dist', xz: 'cached', log: (line) => say(`  ${line}`) });
   await buildPage({ out: 'dist/page' });
+  if (over.signal.aborted) return;
 
   const collector = await startCollectorProcess({
     port: Number(values.port),
@@ -79,11 +93,12 @@ async function start(): Promise<void> {
   });
   started.push({ name: 'the collector', stop: () => collector.stop() });
   void collector.ended.then(() => {
-    if (stopping === null) {
-      say('the collector has ended');
-      void stopOnce();
-    }
+    if (over.signal.aborted) return;
+    say('the collector has ended');
+    process.exitCode = 1;
+    over.abort();
   });
+  if (over.signal.aborted) return;
   if (values['no-worker']) {
     say(`\nThe page: ${collector.url}/  (Ctrl+C stops)`);
     return;
@@ -92,6 +107,7 @@ async function start(): Promise<void> {
   const pool = await startSha256dPool({});
   started.push({ name: 'the practice pool', stop: () => pool.close() });
   say(`practice pool at ${pool.url}`);
+  if (over.signal.aborted) return;
 
   const worker = 'practice-1';
   const keys = await loadKeys(join(data, 'collector'));
@@ -122,7 +138,7 @@ async function start(): Promise<void> {
 
 /** Says it once when the fleet's API shows the worker hashing with accepted shares. */
 async function tellFirstShares(url: string, worker: string): Promise<void> {
-  for (let i = 0; i < 120 && stopping === null; i++) {
+  for (let i = 0; i < 120 && !over.signal.aborted; i++) {
     await new Promise((r) => setTimeout(r, 1000));
     const answer = await fetch(`${url}/api/v1/workers`).catch(() => null);
     if (answer?.ok !== true) continue;
@@ -136,22 +152,32 @@ async function tellFirstShares(url: string, worker: string): Promise<void> {
   }
 }
 
-if (values.help) {
-  say(HELP);
-} else {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stopOnce());
+async function run(values: Flags): Promise<void> {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.abort());
+  // Children do not keep Node alive, and neither does an abort signal that is waited for.
+  const alive = setInterval(() => {}, 60_000);
   try {
-    await start();
-    await new Promise<void>((resolve) => {
-      const look = setInterval(() => {
-        if (stopping === null) return;
-        clearInterval(look);
-        void stopping.then(resolve);
-      }, 100);
-    });
+    await start(values);
+    if (!over.signal.aborted) await once(over.signal, 'abort');
   } catch (error) {
-    console.error(`npm start: ${messageOf(error)}`);
-    process.exitCode = 1;
+    // Ctrl+C reaches the bundler too, perhaps before us: what it breaks on its way out is no news.
+    await new Promise((r) => setTimeout(r, 100));
+    if (!over.signal.aborted) {
+      console.error(`npm start: ${messageOf(error)}`);
+      process.exitCode = 1;
+      over.abort();
+    }
+  } finally {
+    await stopAll();
+    clearInterval(alive);
   }
-  await stopOnce();
+}
+
+try {
+  const values = readFlags();
+  if (values.help) say(HELP);
+  else await run(values);
+} catch (error) {
+  console.error(`npm start: ${messageOf(error)}\n\n${HELP}`);
+  process.exitCode = EX_USAGE;
 }

@@ -48,7 +48,9 @@ export async function startCollectorProcess(o: CollectorProcessOptions): Promise
   });
   const ended = child.exited.then(() => lastLines.join('\n'));
   void ended.then((words) => url.reject(new Error(`the collector ended before it listened:\n${words}`)));
-  const listening = await url.promise;
+  // The child itself does not keep Node alive, and its pipe closes before its end is known.
+  const alive = setInterval(() => {}, 60_000);
+  const listening = await url.promise.finally(() => clearInterval(alive));
   const id = await identify(child.pid);
   if (id === null) throw new Error('the collector has gone');
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
