@@ -80,6 +80,8 @@ function get(url: URL, { offset, lastByte, signal, onUp }: BodyRequest): Promise
     const agent = new module.Agent({ keepAlive: false, autoSelectFamily: false });
     const request = module.get(url, { headers, agent, signal }, resolve);
     if (onUp !== undefined) request.once('socket', (socket) => socket.once('secureConnect', onUp));
+    // Comes last, whatever came before: an answer that changes the protocol (101) has no other event.
+    request.once('close', () => reject(new SpotrigError('http_failed', 'no answer came', { retryable: true })));
     // Stays: a connection may also break after the answer began, which the answer's stream reports by itself.
     request.on('error', (error) => {
       if (signal.aborted) reject(signal.reason as Error);

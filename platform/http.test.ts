@@ -1,11 +1,12 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
-import type { AddressInfo, Server } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { openBody } from './http-body.ts';
 import { httpRequest } from './http.ts';
 import { runForOutput } from './process.ts';
 
@@ -14,7 +15,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 
-async function listen(server: http.Server | https.Server): Promise<number> {
+async function listen(server: Server): Promise<number> {
   servers.push(server);
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -95,4 +96,17 @@ it('with a pin, takes a self-signed server by its key and sends nothing to anoth
   await expect(ask([Buffer.alloc(32).toString('base64')])).rejects.toMatchObject({ code: 'http_pin_mismatch' });
   await expect(ask([])).rejects.toMatchObject({ code: 'http_failed' });
   expect(requests).toBe(1);
+});
+
+it('ends also when the answer wants to speak another protocol', async () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    socket.once('data', () =>
+      socket.write('HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n'),
+    );
+  });
+  const url = `http://127.0.0.1:${await listen(server)}/`;
+  await expect(httpRequest({ url, timeoutMs: 5000, maxBytes: 10 })).rejects.toMatchObject({ code: 'http_failed' });
+  const signal = new AbortController().signal;
+  await expect(openBody({ url, offset: 0, signal })).rejects.toMatchObject({ code: 'http_failed' });
 });

@@ -75,7 +75,9 @@ export function httpRequest(r: HttpRequest): Promise<HttpAnswer> {
         resolve({ status: response.statusCode ?? 0, headers, body: Buffer.concat(chunks) });
       });
     });
-    request.once('error', fail);
+    request.on('error', fail);
+    // Comes last, whatever came before: an answer that changes the protocol (101) has no other event.
+    request.once('close', () => fail(new Error('the connection ended without a whole answer')));
     const pins = r.pinSha256;
     if (pinned && pins !== undefined && url.protocol === 'https:') {
       // Nothing of the request leaves before the key is known to be the right one.

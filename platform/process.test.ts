@@ -63,8 +63,13 @@ describe('runForOutput', () => {
   });
 });
 
-it('says why a program could not be started', async () => {
-  const child = spawnGroup({ argv: ['/nowhere/miner'], env, stdout: 'ignore', stderr: 'ignore' });
+it.each([
+  ['ENOENT', ['/nowhere/miner']],
+  ['ENOTDIR', ['/etc/passwd/miner']],
+  ['ERR_INVALID_ARG_VALUE', ['/bin/echo', 'a\0b']],
+])('says why a program could not be started: %s', async (code, argv) => {
+  const child = spawnGroup({ argv, env, stdout: 'pipe', stderr: 'ignore' });
   expect(child.pid).toBe(0);
-  expect((await child.exited).error).toMatchObject({ code: 'ENOENT' });
+  expect((await child.exited).error).toMatchObject({ code });
+  expect((await runForOutput({ argv, env, timeoutMs: 5000, maxBytes: 5 })).error).toMatchObject({ code });
 });

@@ -40,7 +40,11 @@ export function spawnGroup(o: SpawnOptions): Child {
   if (file === undefined) throw new TypeError('argv is empty');
   const stderr = o.stderr === 'stdout' ? (o.stdout === 'pipe' ? 'pipe' : o.stdout) : o.stderr;
   const stdio: StdioOptions = ['ignore', o.stdout, stderr];
-  const child = spawn(file, args, { env: o.env, cwd: o.cwd, stdio, detached: true, shell: false });
+  const child = attempt(() => spawn(file, args, { env: o.env, cwd: o.cwd, stdio, detached: true, shell: false }));
+  if (child instanceof Error) {
+    const exited = Promise.resolve({ code: null, signal: null, error: child });
+    return { pid: 0, stdout: null, exited, kill: () => undefined };
+  }
   const exited = new Promise<ExitInfo>((resolve) => {
     child.once('error', (error) => resolve({ code: null, signal: null, error }));
     child.once('exit', (code, signal) => resolve({ code, signal, error: null }));
@@ -55,6 +59,15 @@ export function spawnGroup(o: SpawnOptions): Child {
       if (pid > 0) signalGroup(pid, signal);
     },
   };
+}
+
+/** Some failures to start a program are thrown (a path through a file, no memory, a NUL in an argument), others are an event. */
+function attempt<T>(start: () => T): T | Error {
+  try {
+    return start();
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 /** Sends a signal to the process group; false when nobody is there. */
@@ -83,7 +96,11 @@ export async function runForOutput(o: {
 }): Promise<RunResult> {
   const [file, ...args] = o.argv;
   if (file === undefined) throw new TypeError('argv is empty');
-  const child = spawn(file, args, { env: o.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true, shell: false });
+  const child = attempt(() =>
+    spawn(file, args, { env: o.env, stdio: ['ignore', 'pipe', 'pipe'], detached: true, shell: false }),
+  );
+  if (child instanceof Error)
+    return { code: null, signal: null, error: child, stdout: '', stderr: '', timedOut: false };
   const texts = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8');
@@ -92,18 +109,22 @@ export async function runForOutput(o: {
     });
   }
   let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
-    // A grandchild that left the group may hold the pipes open: do not wait for it.
-    child.stdout.destroy();
-    child.stderr.destroy();
-  }, o.timeoutMs);
   const exit = await new Promise<ExitInfo>((resolve) => {
-    child.once('error', (error) => resolve({ code: null, signal: null, error }));
-    child.once('close', (code, signal) => resolve({ code, signal, error: null }));
+    const timer = setTimeout(() => {
+      timedOut = true;
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+      // Its end is not waited for: a grandchild that left the group may hold the pipes open, and a driver may hold the program.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      resolve({ code: null, signal: 'SIGKILL', error: null });
+    }, o.timeoutMs);
+    const ended = (exit: ExitInfo): void => {
+      clearTimeout(timer);
+      resolve(exit);
+    };
+    child.once('error', (error) => ended({ code: null, signal: null, error }));
+    child.once('close', (code, signal) => ended({ code, signal, error: null }));
   });
-  clearTimeout(timer);
   return { ...exit, ...texts, timedOut };
 }
 
