@@ -23,7 +23,9 @@ describe('ShareMeter', () => {
     meter.onAnswer(1, 'b', 'rejected');
     expect(meter.facts()).toEqual({ logged_in_since_ms: 1000, last_accepted_ms: 1500, share_work_hashes: 100 });
     meter.onDisconnect(1);
-    expect(meter.facts().logged_in_since_ms).toBeNull();
+    expect(meter.facts()?.logged_in_since_ms).toBeNull();
+    meter.onDialect('stratum+tcp://p:1', 'unknown');
+    expect(meter.facts()).toBeNull();
   });
 
   it('counts a window, gives a record that the wire takes, and begins anew', async () => {

@@ -171,8 +171,16 @@ export class ShareMeter {
     };
   }
 
-  /** What a watchdog needs: since when a miner is logged in, the last accepted share, and the work asked. Monotonic ms. */
-  facts(): { logged_in_since_ms: number | null; last_accepted_ms: number | null; share_work_hashes: number | null } {
+  /**
+   * What a watchdog needs: since when a miner is logged in, the last accepted share, and the work asked. Monotonic ms. Null in a
+   * dialect that is not read.
+   */
+  facts(): {
+    logged_in_since_ms: number | null;
+    last_accepted_ms: number | null;
+    share_work_hashes: number | null;
+  } | null {
+    if (this.#pool !== null && this.#dialect === 'unknown') return null;
     return {
       logged_in_since_ms: this.#loggedInSinceMs,
       last_accepted_ms: this.#lastAcceptedMs,

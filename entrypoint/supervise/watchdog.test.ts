@@ -111,6 +111,19 @@ describe('Watchdog', () => {
     ).toEqual([]);
   });
 
+  it('restarts no miner that has nothing to do because the pool is away', () => {
+    const backAt = 900_000;
+    const faults = watch(
+      1_800_000,
+      () => sample(0),
+      (now) => well(now < backAt ? null : backAt, null),
+    );
+    expect(faults[0]).toMatchObject({
+      rule: 'zero_hashrate',
+      at_ms: backAt + WATCHDOG_RULES.zero_hashrate.after_ms,
+    });
+  });
+
   it('tells one idle card from all', () => {
     const one = watch(600_000, (now) => sample(30e6, [30e6, now > 200_000 ? 0 : 1]));
     expect(one.map((f) => f.rule)).toEqual(['gpu_idle']);

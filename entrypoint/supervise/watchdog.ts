@@ -19,7 +19,7 @@ const HALF_HOUR_MS = 30 * 60_000;
 export const WATCHDOG_RULES: Readonly<Record<RuleName, Rule>> = {
   /** Process up, API mute. Polls are every 5 s. */
   api_silent: { after_ms: 180_000, restarts_max: 2, memory_ms: HALF_HOUR_MS },
-  /** The API answers 0 H/s; the adapter's grace for a start or a DAG comes on top. */
+  /** The API answers 0 H/s; the adapter's grace for a start or a DAG comes on top. Not while there is no pool to hash for. */
   zero_hashrate: { after_ms: 60_000, restarts_max: 2, memory_ms: HALF_HOUR_MS },
   /** Logged in at the pool, claims a rate, and no share came in SHARE_INTERVALS expected intervals; never sooner than this. */
   no_share: { after_ms: 300_000, restarts_max: 2, memory_ms: 60 * 60_000 },
@@ -33,7 +33,7 @@ export const WATCHDOG_RULES: Readonly<Record<RuleName, Rule>> = {
 /** The chance of no share in so many expected intervals, with nothing wrong, is e^-12: six in a million. */
 export const SHARE_INTERVALS = 12;
 
-/** What the relay knows; null where the relay is off. */
+/** What the relay knows; null where it is off, or does not read the pool's dialect. */
 export interface ShareFacts {
   /** Since when, without a break, a miner is logged in at the pool; null = not now. */
   logged_in_since_ms: number | null;
@@ -133,7 +133,8 @@ export class Watchdog {
     const since = this.#since.get(rule);
     if (since === undefined) return null;
     // Starting, or building a DAG: a silent API and a rate of 0 are what is expected.
-    const from = rule === 'gpu_lost' || rule === 'cuda_error' ? since : Math.max(since, this.#excusedUntilMs);
+    let from = rule === 'gpu_lost' || rule === 'cuda_error' ? since : Math.max(since, this.#excusedUntilMs);
+    if (rule === 'zero_hashrate' && shares !== null) from = Math.max(from, shares.logged_in_since_ms ?? Infinity);
     if (nowMs - from < after_ms) return null;
     const seconds = Math.round((nowMs - since) / 1000);
     switch (rule) {
