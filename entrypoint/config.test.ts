@@ -92,8 +92,19 @@ describe('readConfig', () => {
     const complaints = complaintsOf({ ...good, SPOTRIG_TOKEN: 'sr1.my-secret-token', SPOTRIG_PASSWORD: 'pass word77' });
     expect(complaints).toHaveLength(2);
     expect(complaints.join(' ')).not.toMatch(/my-secret|word77/);
+    const urls = {
+      SPOTRIG_COLLECTOR: 'htps://bob:hunter22@c.example',
+      SPOTRIG_MIRRORS: 'ftp://bob:hunter22@m.example/x',
+    };
+    const told = complaintsOf({ ...good, ...urls }).join(' ');
+    expect(told).toMatch(/"c\.example".*"m\.example\/x"/);
+    expect(told).not.toMatch(/bob|hunter22/);
     readConfig(good);
     expect(scrub(`${token} hunter22 me:hunter22 pass word77`)).not.toMatch(/sr1|hunter22|word77/);
+  });
+
+  it('refuses miner arguments that no program can be given', () => {
+    expect(complaintsOf({ ...good, SPOTRIG_MINER_ARGS: String.raw`["a\u0000b"]` })).toHaveLength(1);
   });
 
   it('takes KZ for RU', () => {

@@ -37,7 +37,8 @@ function urls(text: string): string[] {
   return list.map((item) => {
     const url = URL.parse(item);
     if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-      throw new Complaint(`holds "${item}", which is not an http:// or https:// address`);
+      const shown = item.slice(item.lastIndexOf('@') + 1); // before it there may be a password
+      throw new Complaint(`holds "${shown}", which is not an http:// or https:// address`);
     }
     if (url.username !== '' || url.password !== '') throw new Complaint('holds a login in an address; leave it out');
     return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
@@ -67,6 +68,7 @@ function readArgs(text: string): string[] {
   if (!Array.isArray(value) || !value.every((v): v is string => typeof v === 'string')) {
     throw new Complaint('must be a JSON array of strings; quote numbers too');
   }
+  if (value.some((v) => v.includes('\0'))) throw new Complaint('holds a NUL character, which no program can be given');
   return value;
 }
 
