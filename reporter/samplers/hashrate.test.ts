@@ -65,6 +65,14 @@ async function poll(times: number, as: Partial<MinerView> = {}): Promise<void> {
 }
 
 describe('HashrateSampler', () => {
+  it('claims nothing for a miner that has just ended', async () => {
+    await poll(1);
+    for (const state of ['backing_off', 'stopped', 'preparing'] as const) {
+      expect(sampler.record({ ...view, state }, null)).toMatchObject({ state, claimed_hs: null, claimed_gpus: [] });
+    }
+    expect(sampler.record(view, null).claimed_hs).toBe(31_300_000);
+  });
+
   it('reports what the miner claims and what its shares prove', async () => {
     await poll(1);
     const meter = {

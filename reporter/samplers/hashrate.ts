@@ -3,7 +3,7 @@ import type { Clock } from '../../platform/clock.ts';
 import { codeOf, isErrno, messageOf } from '../../platform/errors.ts';
 import type { httpRequest } from '../../platform/http.ts';
 import { GPUS_MAX } from '../../wire/limits.ts';
-import type { HashrateRecord } from '../../wire/records.ts';
+import type { HashrateRecord, MinerState } from '../../wire/records.ts';
 import type { MinerSample } from '../../miners/miner.ts';
 import * as fit from '../fit.ts';
 import type { EventInput, MeterView, MinerView } from '../run-view.ts';
@@ -25,6 +25,9 @@ export interface HashrateSamplerOptions {
   onEvent: (event: EventInput) => void;
 }
 
+/** There is no miner to ask, and what it said before is over. */
+const NO_MINER: readonly MinerState[] = ['preparing', 'backing_off', 'stopped'];
+
 /** A bad answer: what kind of bad, and one sentence. */
 interface Bad {
   kind: 'silent' | 'refused' | 'too_large' | 'status' | 'not_understood';
@@ -45,7 +48,7 @@ export class HashrateSampler {
 
   /** Asks the miner's API once, where there should be one. Never throws. */
   async poll(view: MinerView): Promise<void> {
-    if (view.apiPort === null || ['preparing', 'backing_off', 'stopped'].includes(view.state)) {
+    if (view.apiPort === null || NO_MINER.includes(view.state)) {
       this.#latest = null;
       this.#bad = null;
       return;
@@ -58,7 +61,7 @@ export class HashrateSampler {
   /** Claimed and delivered hashrate as they are known now. */
   record(view: MinerView, meter: MeterView | null): HashrateRecord {
     const fresh = this.#latest !== null && this.#o.clock.monoMs() - this.#latest.atMs <= SAMPLE_MAX_AGE_MS;
-    const sample = fresh ? (this.#latest?.sample ?? null) : null;
+    const sample = fresh && !NO_MINER.includes(view.state) ? (this.#latest?.sample ?? null) : null;
     const delivered = meter?.delivered(DELIVERED_WINDOW_MS) ?? null;
     return {
       kind: 'hashrate',
