@@ -130,6 +130,16 @@ describe('with an admin token', () => {
     expect(await read(value)).toBe(401);
   });
 
+  it('shows a browser the form again, with what was wrong', async () => {
+    await using collector = await fakeCollector({ settings, page });
+    const answers = [];
+    for (let i = 0; i < 6; i++) answers.push(await collector.app.inject(login('guess', { accept: 'text/html' })));
+    expect([answers[0]?.statusCode, answers[0]?.headers['set-cookie']]).toEqual([401, undefined]);
+    expect(answers[0]?.body).toContain('this is not the admin token');
+    expect([answers[5]?.statusCode, answers[5]?.headers['retry-after']]).toEqual([429, '12']);
+    expect(answers[5]?.body).toContain('wait 12 s');
+  });
+
   it('signs out', async () => {
     await using collector = await fakeCollector({ settings, page });
     const answer = await collector.app.inject({ method: 'POST', url: '/logout' });

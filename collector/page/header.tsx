@@ -68,6 +68,20 @@ function FleetTotals({ fleet }: { fleet: WorkersAnswer | null }) {
   );
 }
 
+/** Plain http on this machine is served without a token as a rule; everywhere else there is a session to end. */
+const SIGNED_IN = location.protocol === 'https:' || !/^(localhost|127\.[0-9.]+|\[::1\])$/.test(location.hostname);
+
+function SignOut() {
+  if (!SIGNED_IN) return null;
+  // Not a form: under the page's referrer policy its Origin would be null, which the collector refuses.
+  const leave = () => void fetch('/logout', { method: 'POST' }).then(() => location.assign('/login'));
+  return (
+    <button type="button" class="sign-out" onClick={leave}>
+      Sign out
+    </button>
+  );
+}
+
 /** Totals of the fleet and the time of the last answer. */
 export function Header({ fleet }: { fleet: Polled<WorkersAnswer> }) {
   return (
@@ -80,6 +94,7 @@ export function Header({ fleet }: { fleet: Polled<WorkersAnswer> }) {
         <span class="muted">answered</span>{' '}
         {fleet.answered_at_ms === null ? UNKNOWN : formatClock(fleet.answered_at_ms)}
       </p>
+      <SignOut />
     </header>
   );
 }
