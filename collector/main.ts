@@ -1,9 +1,10 @@
 // The collector as a program. Exit codes: 0 stopped by a signal, 1 could not serve, 78 wrong settings.
-import { mkdir } from 'node:fs/promises';
+import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createSecureContext } from 'node:tls';
 import { realClock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
-import { createLogger } from '../platform/logger.ts';
+import { type Logger, createLogger } from '../platform/logger.ts';
 import { registerSecret } from '../platform/secrets.ts';
 import { buildApp } from './app.ts';
 import { Counters } from './counters.ts';
@@ -28,6 +29,15 @@ export async function runCollector(argv: readonly string[], signal?: AbortSignal
   }
   if (read.kind === 'wrong') {
     process.stderr.write(`spotrig collector: wrong settings\n${read.complaints.map((c) => `  ${c}\n`).join('')}`);
+    return EXIT_CONFIG;
+  }
+  try {
+    if (read.settings.tls !== null) createSecureContext(read.settings.tls);
+  } catch (error) {
+    process.stderr.write(
+      'spotrig collector: wrong settings\n  --tls-cert, --tls-key: not a PEM certificate (chain) with its PEM key: ' +
+        `${messageOf(error)}\n`,
+    );
     return EXIT_CONFIG;
   }
   const stop = new AbortController();
@@ -56,6 +66,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       // Printed at every log level: it is what a parent process waits for.
       process.stdout.write(`${JSON.stringify({ name: 'collector', url, msg: 'collector listens' })}\n`);
       logger.info({ data: settings.data_dir, release: settings.release_dir }, 'collector serves');
+      await warnOfMissingBuild(settings, page.length, logger);
       await aborted(signal);
     } finally {
       ended.abort();
@@ -73,6 +84,14 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
   } finally {
     await logger.flush();
   }
+}
+
+/** A collector without a build takes reports, but an order that names it as its entrypoint never starts. */
+async function warnOfMissingBuild(settings: Settings, pageFiles: number, logger: Logger): Promise<void> {
+  const missing = pageFiles === 0 ? [settings.page_dir] : [];
+  await access(join(settings.release_dir, 'entrypoint.sh')).catch(() => missing.push(settings.release_dir));
+  if (missing.length > 0)
+    logger.warn({ missing }, 'no build is there: run `npm run build`, or see --release and --page');
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

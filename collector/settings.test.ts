@@ -25,7 +25,7 @@ describe('settings', () => {
       settings: {
         listen: { host: '127.0.0.1', port: 8480 },
         data_dir: join(process.cwd(), 'var/collector'),
-        release_dir: null,
+        release_dir: join(process.cwd(), 'dist'),
         admin_token: null,
         offline_after_ms: 60_000,
         keep_ms: 7 * 86_400_000,

@@ -11,7 +11,7 @@ export interface Settings {
   /** The address as `server.listen` takes it: without brackets. Port 0: any free one. */
   listen: { host: string; port: number };
   data_dir: string;
-  release_dir: string | null;
+  release_dir: string;
   page_dir: string;
   /** null: readers need none, on loopback only. */
   admin_token: string | null;
@@ -36,7 +36,7 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
 
   --listen HOST:PORT       address to serve on (default 127.0.0.1:8480)
   --data DIR               database and token keys (default ./var/collector)
-  --release DIR            serve a build (dist/) to workers: entrypoint.sh, loader.sh, artifacts
+  --release DIR            the build that workers fetch: entrypoint.sh, loader.sh, artifacts (default ./dist)
   --page DIR               the built page (default ./dist/page)
   --admin-token-file FILE  token that readers need (or the variable SPOTRIG_ADMIN_TOKEN); without one only loopback is served
   --tls-cert FILE --tls-key FILE   serve https
@@ -51,7 +51,7 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
 const OPTIONS = {
   listen: { type: 'string', default: '127.0.0.1:8480' },
   data: { type: 'string', default: './var/collector' },
-  release: { type: 'string' },
+  release: { type: 'string', default: './dist' },
   page: { type: 'string', default: './dist/page' },
   'admin-token-file': { type: 'string' },
   'tls-cert': { type: 'string' },
@@ -104,7 +104,7 @@ export function readSettings(
   const settings: Settings = {
     listen: listenOf(flags.listen, complaints),
     data_dir: resolve(flags.data),
-    release_dir: flags.release === undefined ? null : resolve(flags.release),
+    release_dir: resolve(flags.release),
     page_dir: resolve(flags.page),
     admin_token: (fileOf('admin-token-file', flags['admin-token-file']) ?? env['SPOTRIG_ADMIN_TOKEN'])?.trim() ?? null,
     tls: cert === null || key === null ? null : { cert, key },

@@ -120,7 +120,7 @@ describe('the release', () => {
   });
 
   it('serves nothing without a folder', async () => {
-    await using without = await fakeCollector();
+    await using without = await fakeCollector({ settings: { release_dir: join(dir, 'absent') } });
     expect((await without.get('/entrypoint.sh')).statusCode).toBe(404);
   });
 });

@@ -22,10 +22,9 @@ interface Served {
   etag: string | null;
 }
 
-/** Registers the files under the release folder; none without one. */
+/** Registers the files of the release folder. A build that is made later is served from then on. */
 export function releaseRoutes(app: FastifyInstance, deps: CollectorDeps): void {
   const { release_dir } = deps.settings;
-  if (release_dir === null) return;
   const method = ['GET', 'HEAD'];
 
   for (const { name, type } of FILES) {
