@@ -21,6 +21,8 @@ const KeysFile = z.object({
 });
 type KeysFile = z.infer<typeof KeysFile>;
 
+/** The keys' name in the data folder. */
+export const KEYS_FILE = 'keys.json';
 const KEY_BYTES = 32;
 const FILE_MAX_BYTES = 65_536;
 
@@ -33,7 +35,7 @@ export interface SigningKey {
 
 /** Reads a data folder's keys; makes a random one where there is none. Throws `keys_unreadable` when the file is damaged. */
 export async function loadKeys(dataDir: string, clock: Clock = realClock): Promise<KeyRing> {
-  const path = join(dataDir, 'keys.json');
+  const path = join(dataDir, KEYS_FILE);
   const keys = await readKeys(path);
   if (keys !== null) return new KeyRing(path, keys);
   await mkdir(dataDir, { recursive: true, mode: 0o700 });

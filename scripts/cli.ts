@@ -1,4 +1,5 @@
 // `npx spotrig <command>`: the list of commands, and nothing else. Each command is a file under scripts/commands.
+import packageJson from '../package.json' with { type: 'json' };
 import { messageOf } from '../platform/errors.ts';
 
 interface Command {
@@ -20,9 +21,17 @@ const EX_USAGE = 64;
 /** Runs one command; prints the list for `--help` or a name it does not know. */
 export async function main(argv: readonly string[]): Promise<number> {
   const [name, ...rest] = argv;
-  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+  if (name === undefined) {
+    console.error(await listOfCommands());
+    return EX_USAGE;
+  }
+  if (name === '--help' || name === '-h' || name === 'help') {
     console.log(await listOfCommands());
-    return name === undefined ? EX_USAGE : 0;
+    return 0;
+  }
+  if (name === '--version') {
+    console.log(packageJson.version);
+    return 0;
   }
   const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (load === undefined) {
@@ -47,6 +56,9 @@ async function listOfCommands(): Promise<string> {
     'Commands:',
   ];
   for (const [name, load] of Object.entries(COMMANDS)) lines.push(`  ${name.padEnd(12)} ${(await load()).summary}`);
-  lines.push('', 'npx spotrig <command> --help tells more. `npm start` shows everything at work on this machine.');
+  lines.push(
+    '',
+    'npx spotrig <command> --help tells more; --version prints ours. `npm start` shows everything at work on this machine.',
+  );
   return lines.join('\n');
 }

@@ -58,6 +58,7 @@ async function send(url: string, by: string, seq: number): Promise<[status: numb
 }
 
 it('mints a token that works, revokes it at once, and the data outlives the collector', async () => {
+  await cli('add-key');
   const [code, good] = await cli('mint', '--worker', 'rig-1');
   expect([code, good]).toEqual([0, expect.stringMatching(/^sr1\./)]);
   const short = (await cli('mint', '--worker', 'rig-1', '--days', '1'))[1];
@@ -79,8 +80,17 @@ it('mints a token that works, revokes it at once, and the data outlives the coll
 });
 
 it('refuses to mint what is revoked already', async () => {
+  await cli('add-key');
   await cli('revoke', '--worker', 'rig-1');
   expect(await cli('mint', '--worker', 'rig-1', '--days', '3')).toEqual([1, expect.stringContaining('are revoked')]);
+});
+
+it('says that a folder without keys is none, or that it got its first', async () => {
+  for (const argv of [['list-keys'], ['revoke', '--worker', 'rig-1']]) {
+    expect(await cli(...argv)).toEqual([1, expect.stringContaining("is no collector's data folder")]);
+  }
+  expect((await cli('mint', '--worker', 'rig-1'))[1]).toContain('had no signing key');
+  expect((await cli('mint', '--worker', 'rig-1'))[1]).toMatch(/^sr1\.\S+$/);
 });
 
 it('tells keys without their secrets', async () => {
@@ -94,6 +104,7 @@ it('tells keys without their secrets', async () => {
 });
 
 it('answers in JSON when asked', async () => {
+  await cli('add-key');
   const [, minted] = await cli('mint', '--worker', 'rig-1', '--json');
   expect(JSON.parse(minted)).toMatchObject({ worker: 'rig-1', token: expect.stringMatching(/^sr1\./) as string });
 });

@@ -1,9 +1,10 @@
 // `spotrig token`: mint and revoke workers' tokens, list and add signing keys. It works on the collector's data folder, and a
 // collector that runs there sees a revocation or a new key at its next request.
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { loadKeys } from '../../collector/keys.ts';
+import { KEYS_FILE, type KeyRing, loadKeys } from '../../collector/keys.ts';
 import { DATABASE_FILE } from '../../collector/main.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import type { Store } from '../../collector/store/store.ts';
@@ -69,9 +70,13 @@ export async function run(argv: string[]): Promise<number> {
   try {
     const { values, positionals } = parsed(argv);
     const [name = '', ...rest] = positionals;
-    if (values.help || name === '') {
-      console.log(HELP);
-      return values.help ? 0 : EX_USAGE;
+    if (values.help) {
+      process.stdout.write(HELP);
+      return 0;
+    }
+    if (name === '') {
+      process.stderr.write(HELP);
+      return EX_USAGE;
     }
     const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
     if (command === undefined) throw new UsageError(`there is no "token ${name}"; see --help`);
@@ -88,7 +93,8 @@ export async function run(argv: string[]): Promise<number> {
 async function mint(flags: Flags): Promise<Output> {
   const worker = workerOf(flags);
   const days = /^[0-9]{1,2}$/.test(flags.days) ? Number(flags.days) : 0;
-  if (days < 1 || days > TOKEN_DAYS_MAX) throw new UsageError(`--days: a whole number from 1 to ${TOKEN_DAYS_MAX}`);
+  if (days < 1 || days > TOKEN_DAYS_MAX)
+    throw new UsageError(`--days: a whole number from 1 to ${TOKEN_DAYS_MAX}, not ${JSON.stringify(flags.days)}`);
   const expires_s = nowSeconds() + days * DAY_S;
   await withStore(flags, async (store) => {
     const revoked_s = await store.revokedUpTo(worker);
@@ -98,7 +104,7 @@ async function mint(flags: Flags): Promise<Output> {
         `leave --days out (and wait a second after the revocation), or take another worker name`,
     );
   });
-  const keys = await loadKeys(resolve(flags.data));
+  const keys = await keysOrNewOnes(flags);
   const token = mintToken(keys, { worker, expires_s });
   return { text: token, json: { token, worker, expires_at: isoOf(expires_s), kid: keys.newest.kid } };
 }
@@ -112,6 +118,7 @@ async function revoke(flags: Flags): Promise<Output> {
     const fields = parseToken(flags.token.trim());
     if (fields === null) throw new UsageError('--token: this has not the form of a token');
     const digest = tokenDigest(fields.mac);
+    requireData(flags);
     await withStore(flags, (store) => store.revoke({ by: 'token', digest, ...made }));
     return {
       text: `revoked one token of ${fields.worker}`,
@@ -119,6 +126,7 @@ async function revoke(flags: Flags): Promise<Output> {
     };
   }
   const worker = workerOf(flags);
+  requireData(flags);
   // No token that exists now ends later.
   const expires_up_to_s = nowSeconds() + TOKEN_DAYS_MAX * DAY_S;
   await withStore(flags, (store) => store.revoke({ by: 'worker', worker, expires_up_to_s, ...made }));
@@ -129,6 +137,7 @@ async function revoke(flags: Flags): Promise<Output> {
 }
 
 async function listKeys(flags: Flags): Promise<Output> {
+  requireData(flags);
   const keys = await loadKeys(resolve(flags.data));
   const listed = keys.keys.map(({ kid, created }) => ({ kid, created, mints: kid === keys.newest.kid }));
   return {
@@ -138,7 +147,7 @@ async function listKeys(flags: Flags): Promise<Output> {
 }
 
 async function addKey(flags: Flags): Promise<Output> {
-  const keys = await loadKeys(resolve(flags.data));
+  const keys = await keysOrNewOnes(flags);
   const { kid, created } = await keys.add(realClock.nowMs());
   return { text: `key ${kid} mints from now on`, json: { kid, created } };
 }
@@ -154,7 +163,30 @@ function parsed(argv: string[]) {
 function workerOf(flags: Flags): string {
   if (flags.worker === undefined) throw new UsageError('--worker NAME is needed');
   if (isWorkerName(flags.worker)) return flags.worker;
-  throw new UsageError('--worker: 1 to 63 of a-z 0-9 _ -, a letter or digit first');
+  throw new UsageError(
+    `--worker: 1 to 63 of a-z 0-9 _ -, a letter or digit first, not ${JSON.stringify(flags.worker)}`,
+  );
+}
+
+function hasKeys(flags: Flags): boolean {
+  return existsSync(join(resolve(flags.data), KEYS_FILE));
+}
+
+/** Nothing can be listed or revoked where no collector ever was: the folder is a wrong one. */
+function requireData(flags: Flags): void {
+  if (!hasKeys(flags)) throw new Error(`--data: ${resolve(flags.data)} is no collector's data folder`);
+}
+
+/** Tokens may be minted before the collector's first start; who meant another folder must hear of it. */
+async function keysOrNewOnes(flags: Flags): Promise<KeyRing> {
+  const fresh = !hasKeys(flags);
+  const keys = await loadKeys(resolve(flags.data));
+  if (fresh) {
+    console.error(
+      `spotrig token: ${resolve(flags.data)} had no signing key, so one was made; its tokens hold for a collector with this --data`,
+    );
+  }
+  return keys;
 }
 
 async function withStore<T>(flags: Flags, use: (store: Store) => Promise<T>): Promise<T> {
