@@ -72,13 +72,14 @@ export class PoolBook {
 
   constructor(accepted: () => number, everyMs = 20) {
     this.#accepted = accepted;
-    this.#take();
-    this.#timer = setInterval(() => this.#take(), everyMs);
+    this.take(Date.now());
+    this.#timer = setInterval(() => this.take(Date.now()), everyMs);
   }
 
-  #take(): void {
+  /** Notes what the pool has at this moment. */
+  take(atMs: number): void {
     const accepted = this.#accepted();
-    if (this.#samples.at(-1)?.accepted !== accepted) this.#samples.push({ atMs: Date.now(), accepted });
+    if (this.#samples.at(-1)?.accepted !== accepted) this.#samples.push({ atMs, accepted });
   }
 
   /** Accepted up to a moment (Unix ms). */

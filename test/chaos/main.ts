@@ -23,7 +23,8 @@ import { dockerBox, treeBox, type BoxOptions } from './box.ts';
 import { buildChaosRelease } from './chaos-release.ts';
 import { startChaosMirror } from './mirror.ts';
 import { describePlan, KINDS, planTrial, type Kind, type Plan } from './plan.ts';
-import { mountSmallDisk, Series, unmount, type Surroundings, type TrialResult } from './series.ts';
+import { Series, type Surroundings, type TrialResult } from './series.ts';
+import { mountSmallDisk, unmount } from './small-disk.ts';
 import { stepsOf, tableOf } from './table.ts';
 
 const HELP = `npm run chaos -- [options]: kills, cuts and starves a worker, and checks that it heals

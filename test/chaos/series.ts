@@ -1,17 +1,17 @@
 // A series: one worker that lives through several trials on the same disk, watched all the time, and its books at the end.
-import { mkdir, open, readdir, readFile, rm, stat, statfs, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { realClock } from '../../platform/clock.ts';
-import { messageOf } from '../../platform/errors.ts';
-import { runForOutput } from '../../platform/process.ts';
 import { PART_ONE_BYTES } from '../../scripts/release/head.ts';
 import type { Box } from './box.ts';
-import { SENTINEL_DIR, SENTINEL_DOUBLE, SENTINEL_LOCK, sha256, type ChaosRelease } from './chaos-release.ts';
+import { SENTINEL_DIR, SENTINEL_DOUBLE, SENTINEL_LOCK, type ChaosRelease } from './chaos-release.ts';
+import { Inspector } from './inspector.ts';
 import { compareBooks, PoolBook, readSpool, readStored } from './ledger.ts';
 import { MinerWatch } from './miner-watch.ts';
-import { POISON_MARK, type ChaosMirror } from './mirror.ts';
+import type { ChaosMirror } from './mirror.ts';
 import type { Plan } from './plan.ts';
 import { ofRole, workerProcesses } from './processes.ts';
+import { fillDisk, freeDisk } from './small-disk.ts';
 import { isStep, waitForStep, watchStep, type Scene } from './steps.ts';
 
 /** A worker that is not mining again after this does not converge. */
@@ -24,8 +24,6 @@ const DRAIN_MS = 60_000;
 const ENOUGH_SHARES = 2;
 /** About what the largest download has. */
 const RUNTIME_BYTES = 26_000_000;
-/** What a worker may leave in partial/, run/ and beside its script, over however many kills. */
-const FILES_MAX = 14;
 
 /** What all series share. */
 export interface Surroundings {
@@ -57,9 +55,7 @@ export class Series {
   readonly #watch: MinerWatch;
   readonly #book: PoolBook;
   readonly #spooled = new Set<string>();
-  /** Digests that were checked, by file: path, inode and time of change. */
-  readonly #checked = new Set<string>();
-  #doubles = 0;
+  readonly #inspector: Inspector;
 
   constructor(o: { box: Box; worker: string; surroundings: Surroundings; canFill: boolean }) {
     this.#box = o.box;
@@ -69,6 +65,7 @@ export class Series {
     const { home, script } = o.box;
     this.#scene = { home, script, release: o.surroundings.release, accepted: () => this.#s.accepted() };
     this.#watch = new MinerWatch(home);
+    this.#inspector = new Inspector(o.box, o.surroundings.release);
     this.#book = new PoolBook(() => this.#s.accepted());
   }
 
@@ -90,14 +87,14 @@ export class Series {
     try {
       await this.#play(plan, result);
     } finally {
-      await this.#freeDisk();
+      await freeDisk(this.#filler());
     }
     result.seconds = await this.#converge();
     this.#s.mirror.fault = null;
     if (result.seconds === null) {
       result.violations.push(`not mining after ${CONVERGE_MS / 1000} s: ${await this.#lastWords()}`);
     }
-    result.violations.push(...(await this.#look()));
+    result.violations.push(...(await this.#inspector.look(this.#watch.takeMost())));
     await this.#noteSpool();
     return result;
   }
@@ -114,7 +111,7 @@ export class Series {
       await this.#end(wrong);
     }
     await this.#noteSpool();
-    wrong.push(...(await this.#look()));
+    wrong.push(...(await this.#inspector.look(this.#watch.takeMost())));
     const { reports, waiting } = await readSpool(this.#box.home);
     // Written after the last connection: for the next start to send.
     for (const name of waiting === 0 ? [] : reports.slice(-waiting)) this.#spooled.delete(name);
@@ -197,7 +194,7 @@ export class Series {
         return;
       case 'disk-full':
         await this.#moment(plan, result);
-        await this.#fillDisk(Math.floor(part * 50_000_000));
+        await fillDisk(this.#filler(), Math.floor(part * 50_000_000));
         await realClock.sleep(forMs);
         if (part < 0.3) await this.#strike('kill-all');
         return realClock.sleep(forMs / 2);
@@ -240,23 +237,6 @@ export class Series {
     }
   }
 
-  async #fillDisk(leaveBytes: number): Promise<void> {
-    const file = await open(this.#filler(), 'w');
-    try {
-      const { bavail, bsize } = await statfs(this.#box.home);
-      const zeros = Buffer.alloc(1 << 20);
-      for (let left = bavail * bsize - leaveBytes; left > 0; left -= zeros.length) await file.write(zeros);
-    } catch (error) {
-      if (!messageOf(error).includes('ENOSPC')) throw error;
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #freeDisk(): Promise<void> {
-    await rm(this.#filler(), { force: true });
-  }
-
   #filler(): string {
     return join(this.#box.home, SENTINEL_DIR, 'filler');
   }
@@ -271,46 +251,6 @@ export class Series {
       return ofRole(processes, 'miner').length === 1 && ofRole(processes, 'node').length === 1;
     });
     return isThere ? (performance.now() - begun) / 1000 : null;
-  }
-
-  /** What must hold at every moment. */
-  async #look(): Promise<string[]> {
-    const { home, script } = this.#box;
-    const wrong: string[] = [];
-    const most = this.#watch.takeMost();
-    if (most > 1) wrong.push(`${most} miners at one moment`);
-    const doubles = (await readFile(join(home, SENTINEL_DIR, SENTINEL_DOUBLE), 'utf8')).split('\n').length - 1;
-    if (doubles > this.#doubles) wrong.push(`a miner was started beside another, ${doubles - this.#doubles} times`);
-    this.#doubles = doubles;
-    for (const place of [home, join(home, 'artifacts')]) {
-      if (await exists(join(place, POISON_MARK))) wrong.push(`wrong bytes were run (${place})`);
-      await rm(join(place, POISON_MARK), { force: true });
-    }
-    wrong.push(...(await this.#wrongArtifacts()));
-    for (const dir of [join(home, 'partial'), join(home, 'run'), join(script, '..')]) {
-      const names = await readdir(dir).catch((): string[] => []);
-      if (names.length > FILES_MAX) wrong.push(`${names.length} files in ${dir}: ${names.slice(0, 20).join(' ')}`);
-    }
-    return wrong;
-  }
-
-  /** Every file in a complete artefact has the digest that it was fetched by. */
-  async #wrongArtifacts(): Promise<string[]> {
-    const { release } = this.#s;
-    const wrong: string[] = [];
-    const dir = join(this.#box.home, 'artifacts');
-    for (const name of (await readdir(dir)).filter((n) => /^[0-9a-f]{64}$/.test(n))) {
-      for (const file of await readdir(join(dir, name))) {
-        const path = join(dir, name, file);
-        const { ino, mtimeMs, size } = await stat(path);
-        const key = `${path} ${ino} ${mtimeMs} ${size}`;
-        if (this.#checked.has(key)) continue;
-        const wanted = name === release.miner.sha256 ? release.programSha256 : name;
-        if (sha256(await readFile(path)) === wanted) this.#checked.add(key);
-        else wrong.push(`artifacts/${name.slice(0, 8)}…/${file} has other bytes`);
-      }
-    }
-    return wrong;
   }
 
   async #noteSpool(): Promise<void> {
@@ -335,18 +275,6 @@ export class Series {
   }
 }
 
-/** A folder of its own as a small disk in memory, where this user may; false where not. */
-export async function mountSmallDisk(dir: string): Promise<boolean> {
-  const argv = ['mount', '-t', 'tmpfs', '-o', 'size=420m,mode=755', 'tmpfs', dir];
-  return (await runForOutput({ argv, env: ENV, timeoutMs: 10_000, maxBytes: 1000 })).code === 0;
-}
-
-export async function unmount(dir: string): Promise<void> {
-  await runForOutput({ argv: ['umount', '-l', dir], env: ENV, timeoutMs: 10_000, maxBytes: 1000 });
-}
-
-const ENV = { PATH: '/usr/sbin:/usr/bin:/sbin:/bin' };
-
 async function waitFor(limitMs: number, look: () => Promise<boolean>): Promise<boolean> {
   for (const deadline = performance.now() + limitMs; performance.now() < deadline;) {
     if (await look()) return true;
@@ -361,11 +289,4 @@ function killIfThere(pid: number, signal: NodeJS.Signals): void {
   } catch {
     // it has ended meanwhile
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await stat(path).then(
-    () => true,
-    () => false,
-  );
 }

@@ -27,29 +27,32 @@ export function watchStep(scene: Scene, { at: step, part }: { at: Step; part: nu
     return () => look() !== before;
   };
   const files = release.manifest.files.filter((f) => f.name.startsWith('artifacts/'));
-  const digestOf = (what: string): string => files.find((f) => f.what.startsWith(what))?.sha256 ?? '';
+  // The end of a download is caught too, in case that its last part passed between two looks.
+  const isComplete = (file: string): boolean => {
+    return namesIn(join(home, 'artifacts')).some((name) => sizeOf(join(home, 'artifacts', name, file)) > 0);
+  };
   switch (step) {
     case 'head-start':
       return () => ofRole(workerProcesses(home), 'head').length > 0;
     case 'lock':
       return changed(() => lastOf(join(home, 'run'), /^lock\.\d+$/));
-    case 'payload': {
-      const made = join(home, 'artifacts', digestOf('payload'));
-      return () => sizeOf(join(home, 'artifacts/.new/main.cjs')) > 0 || sizeOf(made) > 0;
-    }
+    case 'payload':
+      return () => sizeOf(join(home, 'artifacts/.new/main.cjs')) > 0 || isComplete('main.cjs');
     case 'runtime': {
       const archives = files.filter((f) => f.what.startsWith('Node runtime'));
-      return () => archives.some((f) => sizeOf(join(home, 'partial', f.sha256)) > part * f.size_bytes);
+      const isUnderWay = (): boolean =>
+        archives.some((f) => sizeOf(join(home, 'partial', f.sha256)) > part * f.size_bytes);
+      return () => isUnderWay() || isComplete('node');
     }
     case 'unpack':
-      return () => sizeOf(join(home, 'artifacts/.new/node')) > part * 100_000_000;
+      return () => sizeOf(join(home, 'artifacts/.new/node')) > part * 100_000_000 || isComplete('node');
     case 'node-start':
       return changed(() => textOf(join(home, 'run/node')));
     case 'relay-open':
       return () => ofRole(workerProcesses(home), 'node').some(({ pid }) => listens(pid));
     case 'artefact': {
       const { sha256, size_bytes } = release.miner;
-      return () => sizeOf(join(home, 'partial', sha256)) > part * (size_bytes ?? 0);
+      return () => sizeOf(join(home, 'partial', sha256)) > part * (size_bytes ?? 0) || isComplete('t-rex');
     }
     case 'miner-spawn':
       return changed(() => ofRole(workerProcesses(home), 'miner').map((p) => p.pid).join(' ')); // prettier-ignore
@@ -94,10 +97,15 @@ function textOf(path: string): string {
 }
 
 function lastOf(dir: string, pattern: RegExp): string {
+  return namesIn(dir).findLast((name) => pattern.test(name)) ?? '';
+}
+
+/** Sorted; none for a folder that is not there. */
+function namesIn(dir: string): string[] {
   try {
-    return readdirSync(dir).filter((name) => pattern.test(name)).toSorted().at(-1) ?? ''; // prettier-ignore
+    return readdirSync(dir).toSorted();
   } catch {
-    return '';
+    return [];
   }
 }
 

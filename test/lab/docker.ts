@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 
 /** Made by scripts/lab.ts with debootstrap; no image can be taken from a registry in the lab. */
-export const LAB_BASE_IMAGE = 'spotrig-lab/trixie:1';
+export const LAB_BASE_IMAGE = 'spotrig-lab/trixie:2';
 
 export interface Container {
   readonly name: string;
