@@ -12,6 +12,7 @@ import { loadKeys } from './keys.ts';
 import { readPage } from './page-files.ts';
 import { retain } from './retention.ts';
 import { HELP, type Settings, readSettings } from './settings.ts';
+import { lockFolder } from './store/sqlite-file.ts';
 import { openSqliteStore } from './store/sqlite.ts';
 
 /** The database's name in the data folder. */
@@ -53,8 +54,10 @@ export async function runCollector(argv: readonly string[], signal?: AbortSignal
 async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
   const logger = createLogger({ name: 'collector', level: settings.log_level });
   if (settings.admin_token !== null) registerSecret(settings.admin_token);
+  let unlock = (): void => {};
   try {
     await mkdir(settings.data_dir, { recursive: true, mode: 0o700 });
+    unlock = lockFolder(settings.data_dir);
     const keys = await loadKeys(settings.data_dir);
     const page = await readPage(settings.page_dir);
     const store = openSqliteStore(join(settings.data_dir, DATABASE_FILE));
@@ -82,6 +85,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     logger.error({ error: messageOf(error) }, 'collector failed');
     return 1;
   } finally {
+    unlock();
     await logger.flush();
   }
 }

@@ -1,4 +1,5 @@
 // Opens the SQLite file, brings its schema up to date, and wraps what the engine throws.
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
 import { MIGRATIONS } from './migrations.ts';
@@ -23,6 +24,24 @@ export function openDatabase(path: string): DatabaseSync {
       throw error;
     }
   });
+}
+
+/** Name of the file that a running collector keeps locked. */
+const LOCK_FILE = 'collector.lock';
+
+/**
+ * Keeps a data folder for one collector: two would each know half of what workers sent. The lock is SQLite's own on an empty
+ * file, so the kernel gives it back when its holder dies. Returns what gives it back; throws `data_in_use`.
+ */
+export function lockFolder(dir: string): () => void {
+  const db = new DatabaseSync(join(dir, LOCK_FILE), { timeout: BUSY_MS });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (cause) {
+    db.close();
+    throw new SpotrigError('data_in_use', `${dir}: another collector runs on this data folder (--data)`, { cause });
+  }
+  return () => db.close();
 }
 
 /** Runs and commits, or throws and has written nothing. */

@@ -79,6 +79,14 @@ it('mints a token that works, revokes it at once, and the data outlives the coll
   });
 });
 
+it('leaves a data folder to the one collector that runs there', async () => {
+  await serving(async () => {
+    out = '';
+    expect(await collector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error'])).toBe(1);
+    expect(out).toContain('another collector runs on this data folder');
+  });
+}, 15_000);
+
 it('refuses to mint what is revoked already', async () => {
   await cli('add-key');
   await cli('revoke', '--worker', 'rig-1');
