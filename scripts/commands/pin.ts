@@ -98,7 +98,10 @@ async function describeArchive(o: ArchiveQuestion): Promise<MinerRelease> {
   const unpacked_bytes = await unpackedBytes(o.archive, kind, member);
   const entry = { miner: o.miner, version, url, sha256, size_bytes, unpacked_bytes, archive: kind, member };
   const checked = MinerRelease.safeParse(entry);
-  if (!checked.success) throw new SpotrigError('pin_entry', z.prettifyError(checked.error));
+  if (!checked.success) {
+    const faults = checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+    throw new SpotrigError('pin_entry', `this makes no release entry: ${faults.join('; ')}`);
+  }
   return checked.data;
 }
 
@@ -129,7 +132,9 @@ async function unpackedBytes(archive: string, kind: ArchiveKind, member: string)
     const files = await listFiles({ archive, kind, env });
     throw new SpotrigError(
       'pin_member',
-      `the archive has no ${member}; give --member, one of: ${files.slice(0, 20).join(', ')}`,
+      files.length === 0
+        ? 'the archive holds no file'
+        : `the archive has no ${member}; give --member, one of: ${files.slice(0, 20).join(', ')}`,
     );
   } finally {
     await rm(temp, { recursive: true });
@@ -166,6 +171,7 @@ function report(release: MinerRelease, replaced: string | null, into: string): s
     `  from      ${release.url}`,
   ];
   if (replaced !== null && replaced !== release.sha256) lines.push(`It takes the place of ${replaced}.`);
+  lines.push(`Next: npm run build, and put the archive on your mirrors as artifacts/${release.sha256}`);
   return lines.join('\n');
 }
 
