@@ -178,7 +178,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   };
   const relay = config.relay ? await openRelay(deps, ports, pool) : null;
   if (relay !== null) ports.relay = relay.port;
-  const store = new ArtifactStore({ home: config.home, clock: realClock, logger, emit });
+  const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
     if (!ending.signal.aborted) onFault(error);
   });

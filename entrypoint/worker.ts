@@ -20,6 +20,10 @@ import type { MinerSpec, RunningMiner, Supervisor, SupervisorEvent } from './sup
 
 /** Between two tries to get the miner's program. */
 const FETCH_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
+/** Whether there is room now costs nothing to ask, and each minute without a miner costs rent. */
+const DISK_LOOK_MS = 15_000;
+/** After the start, so that reading the program again does not hold it up. */
+const RECHECK_AFTER_MS = 60_000;
 
 export interface WorkerDeps {
   config: Config;
@@ -92,6 +96,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports, endpoint: PoolUr
  */
 export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<string> {
   const { miner } = deps.config;
+  let told = '';
   for (let attempt = 0; ; attempt++) {
     try {
       return miner.from === 'path'
@@ -99,12 +104,28 @@ export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, sign
         : await store.ensure(miner.release, deps.mirrors, signal);
     } catch (error) {
       signal.throwIfAborted();
-      const delayMs = backoffMs(attempt, { ...FETCH_BACKOFF, random: deps.random });
+      const isFull = codeOf(error) === 'disk_low';
+      const delayMs = isFull ? DISK_LOOK_MS : backoffMs(attempt, { ...FETCH_BACKOFF, random: deps.random });
       const detail = `${messageOf(error)}; next try in ${Math.round(delayMs / 1000)} s`;
-      deps.logger.error({ detail }, 'the miner’s program is not there');
-      deps.emit({ event: 'artifact_failed', level: 'error', detail });
+      if (detail !== told) {
+        deps.logger.error({ detail }, 'the miner’s program is not there');
+        deps.emit({ event: isFull ? 'disk_low' : 'artifact_failed', level: 'error', detail });
+      }
+      told = detail;
       await deps.clock.sleep(delayMs, signal);
     }
+  }
+}
+
+/** A program that is trusted by its name is compared with what it was when it came, while the miner runs. */
+async function recheckProgram(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<void> {
+  const { miner } = deps.config;
+  if (miner.from !== 'release') return;
+  try {
+    await deps.clock.sleep(RECHECK_AFTER_MS, signal);
+    await store.recheck(miner.release, signal);
+  } catch (error) {
+    if (!signal.aborted) deps.logger.warn({ error: messageOf(error) }, 'the miner’s program could not be read again');
   }
 }
 
@@ -139,13 +160,13 @@ async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api:
 }
 
 /** Removes what no plan needs: an order's disk is 650 MB. What runs now stays: payload, runtime, and the miner's release. */
-async function pruneArtifacts(deps: WorkerDeps, store: ArtifactStore): Promise<void> {
+async function pruneArtifacts(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<void> {
   const { miner, payloadSha256 } = deps.config;
   const keep = new Set([basename(dirname(process.execPath))]);
   if (payloadSha256 !== null) keep.add(payloadSha256);
   if (miner.from === 'release') keep.add(miner.release.sha256);
   try {
-    await store.prune(keep);
+    await store.prune(keep, signal);
   } catch (error) {
     deps.logger.warn({ error: messageOf(error) }, 'old artefacts could not be removed');
   }
@@ -159,10 +180,11 @@ export async function runMiner(
   running: readonly RunningMiner[],
   signal: AbortSignal,
 ): Promise<void> {
+  void recheckProgram(deps, store, signal);
   let starts = 0;
   await deps.supervisor.run(running, async () => {
     // Before anything is fetched: on a full disk it makes the room.
-    if (starts === 0) await pruneArtifacts(deps, store);
+    if (starts === 0) await pruneArtifacts(deps, store, signal);
     const binary = await obtainProgram(deps, store, signal);
     // Another one at every start: the old one may have been taken since, and that may be why the miner ended.
     const api = ports.api === null || starts > 0 ? await freeLoopbackPort() : ports.api;

@@ -12,6 +12,12 @@ export interface ArchiveEntry {
   body(): AsyncIterable<Uint8Array>;
 }
 
+/** What was unpacked. */
+export interface Unpacked {
+  size_bytes: number;
+  sha256: string;
+}
+
 /** The error for an archive that no honest project publishes. */
 export function hostile(why: string): SpotrigError {
   return new SpotrigError('archive_hostile', `archive refused: ${why}`);

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { ArchiveKind } from '../../miners/releases.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
-import { hostile, type ArchiveEntry } from './archive-entry.ts';
+import { hostile, type ArchiveEntry, type Unpacked } from './archive-entry.ts';
 import { tarEntries } from './tar.ts';
 import { zipEntries } from './zip.ts';
 
@@ -12,12 +12,6 @@ const ENTRY_MAX_BYTES = 1024 ** 3;
 /** Of everything up to the program: more is a bomb, not a miner. */
 const ARCHIVE_MAX_BYTES = 4 * 1024 ** 3;
 const ENTRIES_MAX = 10_000;
-
-/** What was unpacked. */
-export interface Unpacked {
-  size_bytes: number;
-  sha256: string;
-}
 
 export interface UnpackOptions {
   archive: string;

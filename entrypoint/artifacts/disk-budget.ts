@@ -1,6 +1,6 @@
 // A worker's disk may have no more than 650 MB: what a release needs is known before its first byte is fetched.
 import { readdir, lstat, statfs } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { MinerRelease } from '../../miners/releases.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 
@@ -22,20 +22,24 @@ export async function freeBytesAt(path: string): Promise<number> {
   return fs.bavail * fs.bsize;
 }
 
-/** Throws `disk_low`, which names what could go, when there is no room. */
+/** Throws `disk_low`, which names what could go, when there is no room. `inUse`: artefacts that a plan needs. */
 export async function checkDisk(o: {
   what: string;
   needed: number;
   free: number;
   artifactsDir: string;
+  inUse: ReadonlySet<string>;
 }): Promise<void> {
-  if (o.free >= o.needed + RESERVE_BYTES) return;
-  const held = await sizesIn(o.artifactsDir);
+  const missing = o.needed + RESERVE_BYTES - o.free;
+  if (missing <= 0) return;
+  const held = (await sizesIn(o.artifactsDir)).filter(({ name }) => !o.inUse.has(name));
   const list = held.map((h) => `${h.name.slice(0, 12)} (${megabytes(h.bytes)})`).join(', ');
   throw new SpotrigError(
     'disk_low',
-    `${o.what} needs ${megabytes(o.needed + RESERVE_BYTES)} and ${megabytes(o.free)} are free; ` +
-      (list === '' ? `${o.artifactsDir} holds nothing that could go` : `in ${o.artifactsDir} could go: ${list}`),
+    `${o.what} needs ${megabytes(o.needed + RESERVE_BYTES)} and ${megabytes(o.free)} are free in ${dirname(o.artifactsDir)}: ` +
+      (list === ''
+        ? `all that spotrig has there is in use; free ${megabytes(missing)} or take a server with a larger disk`
+        : `in ${o.artifactsDir} could go: ${list}`),
     { retryable: true, context: { needed_bytes: o.needed, free_bytes: o.free, artifacts: held } },
   );
 }
@@ -46,11 +50,17 @@ async function sizesIn(dir: string): Promise<{ name: string; bytes: number }[]> 
   return sizes.toSorted((a, b) => b.bytes - a.bytes);
 }
 
-async function sizeOf(path: string): Promise<number> {
-  const stat = await lstat(path);
-  let bytes = stat.size;
-  if (stat.isDirectory()) for (const name of await namesIn(path)) bytes += await sizeOf(join(path, name));
-  return bytes;
+/** Bytes of a file, or of all that a folder holds; 0 when there is nothing. */
+export async function sizeOf(path: string): Promise<number> {
+  try {
+    const stat = await lstat(path);
+    let bytes = stat.size;
+    if (stat.isDirectory()) for (const name of await namesIn(path)) bytes += await sizeOf(join(path, name));
+    return bytes;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENOTDIR')) return 0;
+    throw error;
+  }
 }
 
 /** Names in a folder; none when there is no such folder. */

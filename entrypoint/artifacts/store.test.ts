@@ -13,7 +13,8 @@ import { tarGz } from '../../test/fakes/archives.ts';
 import { checkPreinstalled } from './preinstalled.ts';
 import { ArtifactStore, type ArtifactEvent, type StoreOptions } from './store.ts';
 
-const clock: Clock = { ...realClock, sleep: () => Promise.resolve() };
+/** No pauses, only turns. */
+const clock: Clock = { ...realClock, sleep: () => new Promise((resolve) => setImmediate(resolve)) };
 const program = randomBytes(50_000);
 const archive = await tarGz([
   { name: 'm-1.0/README', content: 'read me' },
@@ -22,6 +23,7 @@ const archive = await tarGz([
 const sha256 = createHash('sha256').update(archive).digest('hex');
 const never = new AbortController().signal;
 const other = 'c'.repeat(64);
+const boot = 'b'.repeat(32);
 
 let home: string;
 let server: Server;
@@ -34,6 +36,7 @@ let files: Map<string, Buffer>;
 
 beforeEach(async () => {
   home = await mkdtemp(join(tmpdir(), 'spotrig-store-'));
+  await mkdir(join(home, 'run'));
   asked = [];
   events = [];
   files = new Map([[`/m1/artifacts/${sha256}`, archive]]);
@@ -68,7 +71,7 @@ afterEach(async () => {
 });
 
 function store(more: Partial<StoreOptions> = {}): ArtifactStore {
-  return new ArtifactStore({ home, clock, logger: silentLogger, emit: (event) => events.push(event), ...more });
+  return new ArtifactStore({ home, boot, clock, logger: silentLogger, emit: (event) => events.push(event), ...more });
 }
 
 async function failure(call: Promise<unknown>): Promise<SpotrigError> {
@@ -83,7 +86,7 @@ describe('ensure', () => {
     expect(path).toBe(join(home, 'artifacts', sha256, 'miner'));
     expect((await readFile(path)).equals(program)).toBe(true);
     expect((await stat(path)).mode & 0o777).toBe(0o755);
-    expect(await readdir(join(home, 'artifacts', sha256))).toEqual(['miner']);
+    expect(await readdir(join(home, 'artifacts', sha256))).toEqual(['.program.json', 'miner']);
     expect(await readdir(join(home, 'partial'))).toEqual([]);
     expect(asked).toEqual([`/m0/artifacts/${sha256}`, `/m1/artifacts/${sha256}`]);
     expect(events).toEqual([{ event: 'artifact_ready', level: 'info', detail: 'm 1.0 is fetched and unpacked' }]);
@@ -158,7 +161,7 @@ describe('ensure', () => {
     expect(error.code).toBe('disk_low');
     expect(error.retryable).toBe(true);
     expect(error.message).toMatch(
-      /^m 1\.0 needs 17 MB and 10 MB are free; in .*artifacts could go: cccccccccccc \(3 MB\)$/,
+      /^m 1\.0 needs 17 MB and 10 MB are free in .*: in .*artifacts could go: cccccccccccc \(3 MB\)$/,
     );
     expect(error.context).toMatchObject({ needed_bytes: archive.length + program.length, free_bytes: 10_000_000 });
     expect(asked).toEqual([]);
@@ -193,7 +196,7 @@ describe('prune', () => {
     await writeFile(join(home, 'partial', other), 'part');
     await writeFile(join(home, 'partial', sha256), 'unpacked already');
     await mkdir(join(home, 'partial', 'unpack-0123456789ab'));
-    expect(await one.prune(new Set([sha256]))).toEqual([other]);
+    expect(await one.prune(new Set([sha256]), never)).toEqual([other]);
     expect((await readdir(join(home, 'artifacts'))).toSorted()).toEqual([sha256, 'notes'].toSorted());
     expect(await readdir(join(home, 'partial'))).toEqual([]);
   });
@@ -201,12 +204,12 @@ describe('prune', () => {
   it('keeps a part that is still wanted', async () => {
     await mkdir(join(home, 'partial'));
     await writeFile(join(home, 'partial', sha256), 'part');
-    expect(await store().prune(new Set([sha256]))).toEqual([]);
+    expect(await store().prune(new Set([sha256]), never)).toEqual([]);
     expect(await readdir(join(home, 'partial'))).toEqual([sha256]);
   });
 
   it('does nothing in an empty home', async () => {
-    expect(await store().prune(new Set())).toEqual([]);
+    expect(await store().prune(new Set(), never)).toEqual([]);
   });
 });
 
