@@ -153,6 +153,50 @@ describe('ensure', () => {
     await one.ensure(release, [`${base}/m1`], never);
   });
 
+  it('does not ask a dropped mirror again in this boot, also after a new start of Node', async () => {
+    const wrong = randomBytes(archive.length);
+    files = new Map([
+      [`/m1/artifacts/${sha256}`, wrong],
+      [`/m2/artifacts/${sha256}`, archive],
+    ]);
+    const mirrors = [`${base}/m1`, `${base}/m2`];
+    await store().ensure(release, mirrors, never);
+    expect(asked).toHaveLength(2);
+    await rm(join(home, 'artifacts'), { recursive: true });
+    asked = [];
+    await store().ensure(release, mirrors, never);
+    expect(asked).toEqual([`/m2/artifacts/${sha256}`]);
+    await rm(join(home, 'artifacts'), { recursive: true });
+    asked = [];
+    await store({ boot: 'c'.repeat(32) }).ensure(release, mirrors, never);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('fetches a program again that was found to be damaged, and says so', async () => {
+    const one = store();
+    const path = await one.ensure(release, [`${base}/m1`], never);
+    await one.recheck(release, never);
+    const flipped = Buffer.from(program);
+    flipped.writeUInt8((flipped[1000] ?? 0) ^ 1, 1000);
+    await writeFile(path, flipped);
+    asked = [];
+    await one.ensure(release, [`${base}/m1`], never);
+    expect(asked).toEqual([]);
+    await one.recheck(release, never);
+    expect(events.slice(1).map((e) => `${e.event} ${e.level}`)).toEqual(['artifact_failed error']);
+    expect((await readFile(path)).equals(flipped)).toBe(true);
+    await one.ensure(release, [`${base}/m1`], never);
+    expect((await readFile(path)).equals(program)).toBe(true);
+  });
+
+  it('says so when all that is there is in use', async () => {
+    await mkdir(join(home, 'artifacts', other), { recursive: true });
+    const small = store({ freeBytes: () => Promise.resolve(10_000_000) });
+    await small.prune(new Set([other]), never);
+    const error = await failure(small.ensure(release, [`${base}/m1`], never));
+    expect(error.message).toMatch(/in use; free 7 MB or take a server with a larger disk$/);
+  });
+
   it('refuses to start what the disk cannot hold, and names what could go', async () => {
     await mkdir(join(home, 'artifacts', other), { recursive: true });
     await writeFile(join(home, 'artifacts', other, 'old'), randomBytes(2_000_000));
