@@ -7,6 +7,7 @@ import type { FastifyRequest } from 'fastify';
 import type { CollectorDeps } from './deps.ts';
 import { Refusal } from './refusal.ts';
 import type { TokenIdentity } from './store/store.ts';
+import { parseToken } from '../wire/token.ts';
 import { verifyToken } from './tokens.ts';
 
 /** The cookie that holds a session. */
@@ -26,6 +27,8 @@ export async function workerOf(request: FastifyRequest, deps: CollectorDeps): Pr
   if (!check.ok) {
     deps.logger.debug({ fault: check.fault, ip: request.ip }, 'worker token refused');
     if (check.fault === 'expired') {
+      // Only a token that was ours gets here, so no stranger fills the log; its order is paid for and shows up nowhere else.
+      deps.logger.warn({ worker: parseToken(token)?.worker, why: 'token_expired' }, 'a worker is refused');
       throw unauthorized('token_expired', 'the token has expired: mint a new one with `spotrig token mint`');
     }
     throw unauthorized(
@@ -34,6 +37,7 @@ export async function workerOf(request: FastifyRequest, deps: CollectorDeps): Pr
     );
   }
   if (await deps.store.isRevoked(check.identity)) {
+    deps.logger.warn({ worker: check.identity.worker, why: 'token_revoked' }, 'a worker is refused');
     throw unauthorized('token_revoked', 'the token was revoked: mint a new one with `spotrig token mint`');
   }
   return check.identity;
