@@ -140,10 +140,13 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     async function afterNewLines() {
       const before = await newest();
       await expect
-        .poll(async () => {
-          await refresh(page);
-          return newest();
-        })
+        .poll(
+          async () => {
+            await refresh(page);
+            return newest();
+          },
+          { timeout: 10_000 },
+        )
         .not.toBe(before);
     }
     await log.waitFor();
