@@ -244,7 +244,7 @@ export class Supervisor {
   }
 
   #begin(startedMonoMs: number): void {
-    this.#o.watchdog.begin(startedMonoMs);
+    this.#o.watchdog.begin(startedMonoMs, this.#o.clock.monoMs());
     this.#phase = 'running';
     this.#startedMonoMs = startedMonoMs;
     this.#dagSinceMonoMs = null;

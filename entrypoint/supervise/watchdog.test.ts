@@ -21,7 +21,7 @@ function watch(
   fromMs = 0,
 ): (Fault & { at_ms: number })[] {
   const faults: (Fault & { at_ms: number })[] = [];
-  dog.begin(fromMs);
+  dog.begin(fromMs, fromMs);
   for (let now = fromMs; now <= fromMs + forMs; now += STEP_MS) {
     dog.observe(each(now, dog), now);
     const fault = dog.judge(shares(now), now);
@@ -69,6 +69,15 @@ describe('Watchdog', () => {
     expect(never[0]).toMatchObject({ rule: 'api_silent', at_ms: GRACE_MS + WATCHDOG_RULES.api_silent.after_ms });
     const stops = watch(1_000_000, (now) => (now < 500_000 ? sample(1) : null));
     expect(stops[0]).toMatchObject({ rule: 'api_silent', at_ms: 500_000 + WATCHDOG_RULES.api_silent.after_ms });
+  });
+
+  it('gives a miner that is adopted the whole time to answer', () => {
+    const hour = 3_600_000;
+    const dog = new Watchdog({ graceMs: GRACE_MS });
+    dog.begin(-hour, 0);
+    dog.observe(null, 1000);
+    expect(dog.judge(null, 1000)).toBe(null);
+    expect(dog.judge(null, WATCHDOG_RULES.api_silent.after_ms)).toMatchObject({ rule: 'api_silent' });
   });
 
   it('tells of missing shares after twelve expected intervals, and never of a pool that is not there', () => {

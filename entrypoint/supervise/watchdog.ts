@@ -68,12 +68,12 @@ export class Watchdog {
     this.#rules = o.rules ?? WATCHDOG_RULES;
   }
 
-  /** A run of the miner begins (or began, for one that is adopted). */
-  begin(nowMs: number): void {
+  /** A run of the miner is watched from now on; an adopted one started earlier. */
+  begin(startedMs: number, nowMs: number): void {
     this.#since.clear();
     this.#told.clear();
-    this.#startedMs = nowMs;
-    this.#excusedUntilMs = nowMs + this.#graceMs;
+    this.#startedMs = startedMs;
+    this.#excusedUntilMs = startedMs + this.#graceMs;
     this.#claimed_hs = null;
     this.#idle = [];
     this.#since.set('api_silent', nowMs);
