@@ -1,11 +1,10 @@
 // The signing keys of tokens: `keys.json` (mode 0600) in the data folder. Every key in it verifies, the newest mints.
 import { type KeyObject, createSecretKey, randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Clock, realClock } from '../platform/clock.ts';
-import { readTextIfPresent, writeFileDurable } from '../platform/durable-file.ts';
+import { makeDir, readTextIfPresent, writeFileDurable } from '../platform/durable-file.ts';
 import { SpotrigError, isErrno } from '../platform/errors.ts';
 
 const KeysFile = z.object({
@@ -38,7 +37,7 @@ export async function loadKeys(dataDir: string, clock: Clock = realClock): Promi
   const path = join(dataDir, KEYS_FILE);
   const keys = await readKeys(path);
   if (keys !== null) return new KeyRing(path, keys);
-  await mkdir(dataDir, { recursive: true, mode: 0o700 });
+  await makeDir(dataDir);
   const first = newKey(clock.nowMs(), []);
   await writeKeys(path, [first]);
   return new KeyRing(path, [first]);

@@ -1,7 +1,8 @@
 // The collector as a program. Exit codes: 0 stopped by a signal, 1 could not serve, 78 wrong settings.
-import { access, mkdir } from 'node:fs/promises';
+import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createSecureContext } from 'node:tls';
+import { makeDir } from '../platform/durable-file.ts';
 import { realClock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
 import { type Logger, createLogger } from '../platform/logger.ts';
@@ -56,7 +57,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
   if (settings.admin_token !== null) registerSecret(settings.admin_token);
   let unlock = (): void => {};
   try {
-    await mkdir(settings.data_dir, { recursive: true, mode: 0o700 });
+    await makeDir(settings.data_dir);
     unlock = lockFolder(settings.data_dir);
     const keys = await loadKeys(settings.data_dir);
     const page = await readPage(settings.page_dir);

@@ -8,7 +8,7 @@
 //   exit codes 0 stopped by a signal; 78 settings are wrong, which a restart cannot mend; 70 a fault of ours (the head starts
 //              Node again).
 import { once } from 'node:events';
-import { mkdir } from 'node:fs/promises';
+import { makeDir } from '../platform/durable-file.ts';
 import { join } from 'node:path';
 import { realClock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
@@ -99,7 +99,7 @@ async function refuse(refusal: Refusal): Promise<number> {
 
 async function makeHome(home: string): Promise<void> {
   for (const folder of ['artifacts', 'partial', 'run', 'spool', 'log']) {
-    await mkdir(join(home, folder), { recursive: true, mode: 0o700 });
+    await makeDir(join(home, folder));
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { readJsonTolerant, readTextIfPresent, writeFileDurable } from './durable-file.ts';
+import { makeDir, readJsonTolerant, readTextIfPresent, writeFileDurable } from './durable-file.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -34,4 +34,14 @@ it('reads absent as null, torn JSON as null, and refuses a file that is too larg
   await writeFile(path, '17');
   expect(await readJsonTolerant(path, parse)).toBe(17);
   await expect(readTextIfPresent(path, 1)).rejects.toMatchObject({ code: 'file_too_large' });
+});
+
+it('makes folders one by one, takes what is there, and does not hang where none can be made', async () => {
+  await makeDir(join(dir, 'a', 'b', 'c'));
+  await makeDir(join(dir, 'a', 'b', 'c'));
+  expect((await stat(join(dir, 'a', 'b', 'c'))).mode & 0o777).toBe(0o700);
+  await writeFile(join(dir, 'file'), '');
+  await expect(makeDir(join(dir, 'file'))).rejects.toMatchObject({ code: 'EEXIST' });
+  await expect(makeDir(join(dir, 'file', 'x'))).rejects.toMatchObject({ code: 'ENOTDIR' });
+  await expect(makeDir('/proc/nope/x')).rejects.toMatchObject({ code: 'ENOENT' });
 });

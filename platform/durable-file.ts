@@ -1,6 +1,6 @@
 // Kill-safe files: a reader sees the old content or the new one, whole, whatever dies in between.
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SpotrigError, isErrno } from './errors.ts';
 
@@ -11,6 +11,23 @@ export async function fsyncDir(path: string): Promise<void> {
     await dir.sync();
   } finally {
     await dir.close();
+  }
+}
+
+/**
+ * Makes a folder and those above it, as `mkdir -p`. Not by Node's `recursive`, which never returns under /proc, where a folder
+ * can be absent although its parent is there. Throws system errors.
+ */
+export async function makeDir(path: string, mode = 0o700): Promise<void> {
+  try {
+    await mkdir(path, { mode });
+  } catch (error) {
+    if (isErrno(error, 'EEXIST') && (await stat(path)).isDirectory()) return;
+    if (!isErrno(error, 'ENOENT') || dirname(path) === path) throw error;
+    await makeDir(dirname(path), mode);
+    await mkdir(path, { mode }).catch((again: unknown) => {
+      if (!isErrno(again, 'EEXIST')) throw again;
+    });
   }
 }
 

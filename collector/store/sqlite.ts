@@ -1,6 +1,7 @@
 // The store on SQLite (node:sqlite) in WAL mode. An answer to a worker makes it drop the report from its spool, so what was
 // acknowledged must survive a power cut: group commit syncs the log before it answers (wal-sync.ts). SQLite itself runs with
 // synchronous=NORMAL, which syncs at checkpoints and keeps the file consistent; FULL would sync a second time, in this thread.
+import { tellingEvent } from '../analysis/telling-event.ts';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
 import type { HostRecord, ReachabilityRecord, WireRecord } from '../../wire/records.ts';
@@ -221,7 +222,7 @@ class SqliteStore implements Store {
       return found === null ? null : timedOf<SeriesKinds[K]>(found);
     };
     const since = Math.max(shares_since_ms, worker.first_at_ms ?? 0);
-    const event = row<OwnedRow>(this.#sql.eventsOf, id, 1);
+    const events = (this.#sql.eventsOf.all(id, TELLING_EVENTS) as unknown as OwnedRow[]).map(eventOf);
     return {
       id,
       boot: worker.boot,
@@ -240,7 +241,7 @@ class SqliteStore implements Store {
         work_sq_hashes2: 0,
         work_max_hashes: 0,
       },
-      last_event: event === null ? null : eventOf(event),
+      last_event: tellingEvent(events),
     };
   }
 
@@ -248,6 +249,9 @@ class SqliteStore implements Store {
     return new Promise((resolve) => resolve(guarded(run)));
   }
 }
+
+/** Complaints about settings come as one event each; more than these are not looked through for the fleet's list. */
+const TELLING_EVENTS = 4;
 
 function currentOf(known: KnownRow | null): BootSpan | null {
   if (known === null) return null;

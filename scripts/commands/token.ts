@@ -1,7 +1,7 @@
 // `spotrig token`: mint and revoke workers' tokens, list and add signing keys. It works on the collector's data folder, and a
 // collector that runs there sees a revocation or a new key at its next request.
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { makeDir } from '../../platform/durable-file.ts';
 import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { KEYS_FILE, type KeyRing, loadKeys } from '../../collector/keys.ts';
@@ -191,7 +191,7 @@ async function keysOrNewOnes(flags: Flags): Promise<KeyRing> {
 
 async function withStore<T>(flags: Flags, use: (store: Store) => Promise<T>): Promise<T> {
   const dir = resolve(flags.data);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await makeDir(dir);
   const store = openSqliteStore(join(dir, DATABASE_FILE));
   try {
     return await use(store);
