@@ -7,7 +7,8 @@
 exec 2>/dev/null
 umask 077
 H=${SPOTRIG_HOME:-/var/lib/spotrig}
-T=$SPOTRIG_TOKEN
+# Whatever is no part of a token would only break the hello or curl's settings.
+T=${SPOTRIG_TOKEN//[^A-Za-z0-9._-]}
 w=${T#*.*.}
 w=${w%%.*}
 M+=" @MIRRORS@"
@@ -23,25 +24,27 @@ total=1800
 
 # One line to stdout and to log/head.log, which is cut to its tail at one line in 64, so it stays far below 256 KB.
 say(){
-local TZ=UTC0 line
-printf -v line '%(%FT%TZ)T head: %s' -1 "$*"
-echo "$line"
-echo "$line">>"$H/log/head.log"
-((RANDOM%64))||{ tail -c99999 "$H/log/head.log">"$H/log/new"&&mv "$H/log/new" "$H/log/head.log"; }
+local TZ=UTC0 t l=$H/log/head.log
+printf -v t '%(%FT%TZ)T head: %s' -1 "$*"
+echo "$t"
+echo "$t">>"$l"
+((RANDOM%64))||{ tail -c99999 "$l">"$l.n"&&mv "$l.n" "$l"; }
 }
 
 # ask TOOL URL RANGE BODY: the answer's bytes to stdout. With a body it is a hello and carries the token, which
 # stays out of every argv (wget takes it from a file only). Replaces its subshell, so a signal reaches the tool.
 ask(){
 case $1 in
-wget)exec timeout $total wget -qO- -t1 -T20 ${3:+--start-pos=${3%-*} --header="Range: bytes=$3"} ${4:+--config="$H/run/rc" --header=Content-Type:application/json --post-data="$4"} "$2";;
-curl)exec timeout $total curl -fsL --connect-timeout 20 -y20 -Y99 ${3:+-r"$3"} ${4:+-K- -HContent-Type:application/json -d"$4"} "$2" <<<"header=\"Authorization: Bearer $T\"";;
-*)exec timeout $total python3 -c 'import os,sys,shutil,urllib.request as r
+wget)set -- wget -qO- -t1 -T20 ${3:+--start-pos=${3%-*} --header="Range: bytes=$3"} ${4:+--config="$H/run/rc" --post-data="$4"} "$2";;
+curl)exec <<<"header=\"Authorization: Bearer $T\""
+set -- curl -fsL --connect-timeout 20 -y20 -Y99 ${3:+-r"$3"} ${4:+-K- -d"$4"} "$2";;
+*)set -- python3 -c 'import os,sys,shutil,urllib.request as r
 _,u,g,b=sys.argv
 h={"Range":"bytes="+g}
-if b:h={"Content-Type":"application/json","Authorization":"Bearer "+os.environ["SPOTRIG_TOKEN"]}
+if b:h={"Authorization":"Bearer "+os.environ["SPOTRIG_TOKEN"]}
 shutil.copyfileobj(r.urlopen(r.Request(u,b.encode()or None,h),timeout=20),sys.stdout.buffer)' "$2" "$3" "$4"
 esac
+exec timeout $total "$@"
 }
 
 # hello STAGE CODE: best effort, in the background, to the first collector that takes it.
@@ -106,34 +109,50 @@ python3 -c "import sys,shutil,$1 as z
 sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $2
 }
 
-# get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes.
-# What came stays in partial/SHA, and the unpacker is fed while the rest comes; if it gives up, the rest comes all the
-# same (tee -p), so that wrong bytes and missing ones are told apart.
+# get SHA BYTES UNPACKER FILE SHA_UNPACKED BYTES_UNPACKED: 0 = FILE is there and good, 1 = not all came, 2 = wrong bytes,
+# 3 = right bytes, but the unpacker or the disk failed. What came stays in partial/SHA, and the unpacker is fed while the
+# rest comes; if it gives up, the rest comes all the same (tee -p). L: mirrors that gave no wrong bytes in this boot; when
+# none is left, all are asked again.
 get(){
-local p=partial/$1 m x i a had last result=1
-for m in $M;do
+local p=partial/$1 m x i k a c b had last r=1
+# Tools of a killed head may still write into these: from here on into files without a name.
+rm -f "$p".?
+cp "$p" "$p.c"&&mv "$p.c" "$p"
+# shellcheck disable=SC2206
+((${#L[@]}))||L=($M)
+for k in "${!L[@]}";do
+m=${L[k]%/}
 for x in wget curl python3;do
 hash $x||continue
-m=${m%/}
+b=$SECONDS
+while
 size "$p"
 had=$s
 ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -pa "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
-# A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once.
+# A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once. Who answers with
+# something else (a page, the whole file) is seen by the length; the few bytes before are not trusted either.
 last=-1
 if ((s<$2&&s-had<65536));then
+truncate -s"$had" "$p"
+s=$had
 while ((s<$2&&s>last));do
 last=$s
+c=
 for i in 0 1 2 3;do
 a=$((s+i*6000))
-ask $x "$m/$A/$1" $a-$((a+5999))|head -c6000>"$p.$i"&
+ask $x "$m/$A/$1" $a-$((a+5999))|head -c6001>"$p.$i"&
+c+=" $!"
 done
-job
+# shellcheck disable=SC2086
+job $c
 for i in 0 1 2 3;do
-((s==last+i*6000))&&cat "$p.$i">>"$p"
-size "$p"
+size "$p.$i"
+((a=$2-last-i*6000,s==(a<6000?a:6000)))||break
+cat "$p.$i">>"$p"
 done
+size "$p"
 done
 rm -f "$p".?
 ((s<$2))||{
@@ -141,18 +160,24 @@ $3<"$p"|head -c"$6">"$4"&
 job $!
 }
 fi
-say "${1::9}: $s of $2 bytes, ${m##*@}, $x"
+say "${1::9}: $s of $2 bytes, $(((s-had)/(SECONDS-b+1))) B/s, ${m##*@}, $x"
 ((s>had))&&pause=1
-((s<$2))&&continue
+((s>=$2))
+do
 ok "$4" "$5"&&return
+ok "$p" "$1"&&return 3
 say "wrong bytes"
 rm -f "$p"
-result=2
-# All of it came from this mirror, so no other tool will get better bytes there.
-((had))||break
+r=2
+# All of it came from this mirror, so no other tool will get better bytes there. Else once more, from the first byte.
+((had))||{
+unset "L[k]"
+break 2
+}
 done
 done
-return $result
+done
+return $r
 }
 fresh(){
 rm -rf $new
@@ -170,17 +195,20 @@ nap $pause
 ((pause=pause<32?pause*2:60))
 }
 
-until { [ -d "$H/log" ]||mkdir -p "$H"/{$A,partial,run,spool,log}; }&&cd "$H";do
+until mkdir -p "$H"/{$A,partial,run,spool,log}&&cd "$H";do
 fail disk 1
 nap 9
 done
 H=$PWD
-[ -z "$T" ]||echo "header=Authorization: Bearer $T">run/rc
+echo "header=Authorization: Bearer $T">run/rc
 read -r B</proc/sys/kernel/random/uuid
 export SPOTRIG_HOME=$H SPOTRIG_BOOT=${B//-} SPOTRIG_PAYLOAD_SHA256=$main SPOTRIG_SCRIPT=$f
 say "start, boot $SPOTRIG_BOOT"
 hello start 0
-[ -z "$SPOTRIG_HEALED" ]||fail part_two 1
+[ -z "$SPOTRIG_HEALED" ]||{
+say healed
+hello part_two 0
+}
 unset SPOTRIG_HEALED
 
 # The lock: run/lock.N, a link to "pid start" of its owner, made by ln in one step; the highest N counts. A dead owner's
@@ -188,7 +216,7 @@ unset SPOTRIG_HEALED
 # and whoever made a number that is no longer the highest has lost. Older numbers are removed by the owner only.
 whois $$
 me=$id
-waited=
+late=
 until
 l=(run/lock.*)
 N=${l[-1]##*.}
@@ -196,8 +224,12 @@ N=${l[-1]##*.}
 # shellcheck disable=SC2046
 ! live $(readlink "${l[-1]}")&&ln -s "$me" run/lock.$N&&l=(run/lock.*)&&[ "${l[-1]}" = run/lock.$N ]
 do
-[ $waited ]||fail lock 1
-waited=1
+[ $late ]||if [ -w run ];then
+fail lock 1
+else
+fail disk 30
+fi
+late=1
 nap 1
 done
 ((${#l[@]}<2))||rm -f "${l[@]::${#l[@]}-1}"
@@ -208,7 +240,6 @@ live "$a" "$b"&&kill -9 "$a"
 pause=1
 while :;do
 [ -f $A/$main/main.cjs ]||{
-pause=1
 fresh
 tail -c+@PAYLOAD_START@ "$f"|head -c@PAYLOAD_BYTES@>$new/main.cjs
 ok $new/main.cjs $main||until get $main @PAYLOAD_BYTES@ cat $new/main.cjs $main @PAYLOAD_BYTES@;do
@@ -219,10 +250,10 @@ done
 put $main main.cjs $main
 }
 
-kinds=(@UNPACKERS@)
+K=(@UNPACKERS@)
 [ -f $A/$node/node ]||until
 fresh
-for z in "${kinds[@]}";do
+for z in "${K[@]}";do
 $z --help</dev/null >/dev/null&&break
 z=
 done
@@ -231,19 +262,22 @@ xz*|*lzma)set -- @XZ_SHA256@ @XZ_BYTES@;;
 *)set -- @GZ_SHA256@ @GZ_BYTES@
 esac
 size "partial/$1"
-{ read -r free;read -r free; }< <(df -k --output=avail .)
+# shellcheck disable=SC2207
+q=($(df -k --output=avail .))
+need=$(((@NODE_BYTES@+$2-s)/1024+1000))
 if [ -z "$z" ];then
 fail unpack 127
-elif ((${free:=999999999}*1024<@NODE_BYTES@+$2-s+1000000));then
-say "disk: $free KB free, need $(((@NODE_BYTES@+$2-s)/1024+1000))"
+elif ((${q[1]:=need}<need));then
+say "disk: ${q[1]} KB free, need $need"
 fail disk 28
 else
 get "$1" "$2" "$z" $new/node $node @NODE_BYTES@
-case $? in
+e=$?
+case $e in
 0)put $node node "$1";;
-1)fail runtime 1;;
-*)fail unpack 2
-kinds=("${kinds[@]:1}" "${kinds[0]}")
+3)fail unpack 3
+K=("${K[@]:1}" "${K[0]}");;
+*)fail runtime $e
 esac
 fi
 [ -f $A/$node/node ]
@@ -252,13 +286,16 @@ again
 done
 
 up=1
-began=$SECONDS
-$A/$node/node @NODE_FLAGS@ "$H/$A/$main/main.cjs" 2>&1 &
+b=$SECONDS
+# It says who it is before it is Node, so that no kill leaves a Node that the next head does not find.
+{
+whois $BASHPID
+echo "$id">run/node
+exec $A/$node/node @NODE_FLAGS@ "$H/$A/$main/main.cjs" 2>&1
+}&
 c=$!
 # It came while nothing was there to be told.
 ((sigs))&&kill $c
-whois $c
-echo "$id">run/node
 # A signal interrupts wait; 127 means that the code was already taken.
 code=127
 while seen=$sigs
@@ -270,17 +307,17 @@ do :
 done
 up=
 ((sigs))&&exit $code
-case $code in
-0)exit 0;;
-78)fail settings 78
+# Nobody told the head to end, so even a Node that ended well is started again; but what is wrong in the settings stays so.
+((code==78))&&{
+fail settings 78
 wait
 exit 78
-esac
+}
 fail node $code
-((SECONDS-began<10))||pause=1
+((SECONDS-b<10))||pause=1
 # A disk that lies: what turns out to be damaged is fetched again.
 for x in $node/node $main/main.cjs;do
-ok "$A/$x" "${x%/*}"||rm -rf "${A:?}/${x%/*}"
+ok "$A/$x" "${x%/*}"||rm -f "$A/$x"
 done
 again
 done

@@ -67,7 +67,7 @@ describe('fillHead', () => {
 
   it('offers no xz unpacker when there is no xz runtime', () => {
     const { partTwo } = fillHead(templates, { ...facts, xz: null });
-    expect(partTwo.toString()).toContain("kinds=('gzip -dc' 'py gzip')");
+    expect(partTwo.toString()).toContain("K=('gzip -dc' 'py gzip')");
   });
 
   it('refuses what does not fit, unknown names and characters that are not ASCII', () => {

@@ -67,6 +67,7 @@ export function fillHead(templates: Templates, facts: HeadFacts): Head {
       PART_TWO_START: String(PART_ONE_BYTES + 1),
       PART_TWO_BYTES: String(PART_TWO_BYTES),
       PART_ONE_TEXT: String(PART_ONE_BYTES - 1),
+      HEAD_BYTES: String(HEAD_BYTES),
     });
 
   let early = facts.mirrors.length;

@@ -14,7 +14,7 @@ export const MAC = 'm'.repeat(43);
 export const TOKEN = `sr1.k1.rig-7.1999999999.${MAC}`;
 
 const COREUTILS =
-  'tail head sha256sum cat tee timeout stat mkdir rm mv chmod sync ln readlink df'; // prettier-ignore
+  'tail head sha256sum cat tee timeout stat mkdir rm mv chmod sync ln readlink df cp truncate'; // prettier-ignore
 
 /** A release around the stand-ins, in a folder of its own. */
 export interface StandInRelease {
@@ -66,6 +66,8 @@ export class Mirror {
   readonly hellos: { authorization: string | undefined; body: string }[] = [];
   /** Bytes to serve in place of an artefact. */
   readonly instead = new Map<string, Buffer>();
+  /** Served for every path, as a captive portal does. */
+  always: Buffer | null = null;
   /** Every connection is cut after so many bytes of body. */
   cutAfter = Infinity;
   /** Ranges are not honoured: every answer is the whole file. */
@@ -105,7 +107,10 @@ export class Mirror {
     this.requests.push({ path, range, authorization });
     await this.gate;
     const digest = path.replace('/artifacts/', '');
-    const whole = this.instead.get(digest) ?? (await readFile(join(this.#release.dir, 'dist', path)).catch(() => null));
+    const whole =
+      this.always ??
+      this.instead.get(digest) ??
+      (await readFile(join(this.#release.dir, 'dist', path)).catch(() => null));
     if (whole === null) {
       response.writeHead(404).end('<html>not here</html>');
       return;

@@ -3,7 +3,7 @@
 import { appendFileSync } from 'node:fs';
 
 const { env } = process;
-const wish = env['STAND_IN'] ?? 'exit 0';
+const wish = env['STAND_IN'] ?? 'end';
 
 function note(what: Record<string, unknown>): void {
   appendFileSync(`${env['SPOTRIG_HOME'] ?? '.'}/stand-in.jsonl`, `${JSON.stringify({ ...what, pid: process.pid })}\n`);
@@ -32,6 +32,11 @@ if (wish === 'serve') {
   }
   setInterval(() => {}, 1000);
   note({ event: 'ready' });
+} else if (wish === 'end') {
+  // As a stopped container does: the head is told to end, and tells its Node, which ends well.
+  process.on('SIGTERM', () => process.exit(0));
+  setInterval(() => {}, 1000);
+  process.kill(process.ppid, 'SIGTERM');
 } else {
   process.exitCode = Number(wish.replace('exit ', ''));
 }
