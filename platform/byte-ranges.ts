@@ -20,7 +20,7 @@ export const FREEZE = {
   at_once: 4,
 } as const;
 
-/** How often one range is asked for. */
+/** How often a range is asked for, each time in halves: long certificates, or a stricter filter, leave less room. */
 const TRIES = 3;
 /** What another try at the same range may mend. */
 const TRY_AGAIN: readonly string[] = ['download_stalled', 'http_cut', 'http_failed'];
@@ -47,22 +47,30 @@ export interface RangesRequest {
  * what `checkTotal` and `append` throw; the signal's reason.
  */
 export async function fetchByRanges(r: RangesRequest): Promise<void> {
-  const size = r.url.startsWith('https:') ? FREEZE.https_range_bytes : FREEZE.http_range_bytes;
   const others = new AbortController();
   const signal = AbortSignal.any([r.signal, others.signal]);
   const underWay: Promise<Buffer>[] = [];
+  let size: number = r.url.startsWith('https:') ? FREEZE.https_range_bytes : FREEZE.http_range_bytes;
   let total = r.totalBytes;
   let next = r.offset;
   let done = r.offset;
-  const ask = async (offset: number): Promise<Buffer> => {
-    const range = await withTries(() => fetchRange(r, signal, offset, offset + size - 1));
-    total = range.totalBytes;
-    return range.bytes;
+  const ask = async (offset: number, length: number, tries: number): Promise<Buffer> => {
+    if (total !== null && offset >= total) return Buffer.alloc(0);
+    try {
+      const range = await fetchRange(r, signal, offset, offset + length - 1);
+      total = range.totalBytes;
+      return range.bytes;
+    } catch (error) {
+      if (tries === 1 || !(error instanceof SpotrigError) || !TRY_AGAIN.includes(error.code)) throw error;
+      const half = Math.ceil(length / 2);
+      if (error.code === 'download_stalled') size = Math.min(size, half);
+      return Buffer.concat([await ask(offset, half, tries - 1), await ask(offset + half, length - half, tries - 1)]);
+    }
   };
   try {
     while (total === null || done < total) {
       while (underWay.length < (total === null ? 1 : FREEZE.at_once) && next < (total ?? Infinity)) {
-        const range = ask(next);
+        const range = ask(next, size, TRIES);
         range.catch(() => undefined); // seen when its turn comes
         underWay.push(range);
         next += size;
@@ -74,16 +82,6 @@ export async function fetchByRanges(r: RangesRequest): Promise<void> {
     }
   } finally {
     others.abort(new SpotrigError('download_failed', 'another range failed'));
-  }
-}
-
-async function withTries<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (tries === TRIES || !(error instanceof SpotrigError) || !TRY_AGAIN.includes(error.code)) throw error;
-    }
   }
 }
 
