@@ -19,7 +19,7 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/integration/setup.ts'],
           fileParallelism: false,
-          testTimeout: 90_000,
+          testTimeout: 200_000,
           hookTimeout: 120_000,
         },
       },

@@ -39,6 +39,10 @@ const EX_CONFIG = 78;
 
 /** The container's end may be near: reports first, for at most this long. */
 const FLUSH_MS = 3_000;
+/** Node is back sooner than this; more is the clock having been set. */
+const RESTART_MAX_MS = 120_000;
+/** So long the last report waits for the miner's end. */
+const LAST_WORDS_MS = 1_500;
 /** On the container's TERM: docker gives 10 s, so the miner is gone at 7 s at the latest. */
 const END_LADDER: readonly LadderStep[] = [
   { signal: 'SIGINT', waitMs: 7_000 },
@@ -113,6 +117,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     faults.push(error);
     ending.abort(new Error('internal error'));
   };
+  process.stdout.on('error', () => undefined); // nobody reads our output any more: no reason to stop
   process.on('uncaughtException', onFault);
   process.on('unhandledRejection', onFault);
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -187,8 +192,12 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   if (faults.length > 0) return dieOf(faults[0], reporter, logger);
   logger.info({ reason: messageOf(ending.signal.reason) }, 'worker stops');
   emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
-  await Promise.all([supervisor.stop(END_LADDER), reporter.stop(FLUSH_MS)]);
+  // How the miner ended belongs into the last report, but the report does not wait long for it.
+  const stopped = supervisor.stop(END_LADDER);
+  await Promise.race([stopped, realClock.sleep(LAST_WORDS_MS)]);
   await relay?.close();
+  await reporter.stop(FLUSH_MS);
+  await stopped;
   await mining;
   return 0;
 }
@@ -206,7 +215,7 @@ function keptMeter(config: Config, logger: Logger): ShareMeter {
     }
   };
   const meter: ShareMeter = new ShareMeter(realClock, save);
-  if (saved !== null) meter.restore(saved.state, saved.since_ms);
+  if (saved !== null) meter.restore(saved.state, Math.min(saved.since_ms, RESTART_MAX_MS));
   return meter;
 }
 

@@ -25,6 +25,9 @@ const DISK_LOOK_MS = 15_000;
 /** After the start, so that reading the program again does not hold it up. */
 const RECHECK_AFTER_MS = 60_000;
 
+/** The customary password of pools that want none. */
+const NO_PASSWORD = 'x';
+
 export interface WorkerDeps {
   config: Config;
   env: Environment;
@@ -76,6 +79,8 @@ export async function openRelay(deps: WorkerDeps, ports: Ports, endpoint: PoolUr
       listenHost: '127.0.0.1',
       listenPort,
       endpoint,
+      // "x" is what the miner says by itself: the line then passes unchanged.
+      ...(deps.config.password === NO_PASSWORD ? {} : { password: deps.config.password }),
       clock: deps.clock,
       logger: deps.logger,
       meter: deps.meter,
@@ -139,10 +144,10 @@ async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api:
     binary,
     algo: config.algo,
     pool: config.relay ? { scheme: pool.scheme, host: '127.0.0.1', port: ports.relay } : pool,
-    // Where the endpoint has a login of its own the relay puts it in: it is a secret, and a command line is not a safe place.
+    // The relay puts in the password, and the endpoint's own login where it has one: a command line is no place for a secret.
     wallet: config.wallet ?? 'spotrig',
     worker: config.poolWorker,
-    password: config.password,
+    password: config.relay ? NO_PASSWORD : config.password,
     apiPort: ports.api,
     extraArgs: config.minerArgs,
   };

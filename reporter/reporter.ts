@@ -31,9 +31,9 @@ const SAMPLE_TICKS = 5;
 const FIRST_REPORT_MS = 1000;
 /** After the first hashes, so that the owner sees them soon. */
 const HASHING_REPORT_MS = 3000;
-/** A flood of errors makes no flood of reports. */
 /** The miner's start comes first: nvidia-smi and the look at the host would compete with it for two slow cores. */
 const MEASURE_AFTER_MS = 250;
+/** A flood of errors makes no flood of reports. */
 const EARLY_REPORT_PAUSE_MS = 2000;
 const EVENTS_MAX = 200;
 

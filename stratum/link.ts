@@ -21,6 +21,8 @@ export interface LinkOptions {
   /** Not read yet, half-open allowed. */
   miner: Socket;
   pool: PoolUrl;
+  /** The password for a pool without a login of its own; null leaves the miner's. */
+  password: string | null;
   clock: Clock;
   meter: ShareMeter;
   difficultyOne?: bigint;
@@ -55,9 +57,10 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#o = options;
-    const { login, password, url } = options.pool;
+    const { login, url } = options.pool;
+    const password = login === null ? options.password : options.pool.password;
     this.#read = new ReadAlong({
-      login: login === null ? null : { login, password },
+      login: login === null && password === null ? null : { login, password },
       ...(options.difficultyOne === undefined ? {} : { difficultyOne: options.difficultyOne }),
       onDialect: (dialect) => {
         this.dialect = dialect;

@@ -40,6 +40,8 @@ export interface RelayOptions {
   /** 0 takes a free one. A miner that outlives Node knows only the old port: keep it over restarts. */
   listenPort: number;
   endpoint: PoolUrl;
+  /** The password where the endpoint has no login of its own; the miner's stays when there is none here. */
+  password?: string;
   clock: Clock;
   logger: Logger;
   meter: ShareMeter;
@@ -110,6 +112,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       number: count,
       miner,
       pool: endpoint,
+      password: options.password ?? null,
       clock: options.clock,
       meter: options.meter,
       ...(options.difficultyOne === undefined ? {} : { difficultyOne: options.difficultyOne }),

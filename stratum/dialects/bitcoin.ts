@@ -56,10 +56,10 @@ export class BitcoinReader implements DialectReader {
     const [user, pass] = params;
     if (typeof user !== 'string') return null;
     if (message['method'] === 'mining.authorize') {
-      if (this.#replaced.size < LOGINS_MAX) this.#replaced.add(user);
-      return { ...message, params: [login, password ?? pass ?? 'x', ...params.slice(2)] };
+      if (login !== null && this.#replaced.size < LOGINS_MAX) this.#replaced.add(user);
+      return { ...message, params: [login ?? user, password ?? pass ?? 'x', ...params.slice(2)] };
     }
-    if (message['method'] === 'mining.submit' && this.#replaced.has(user)) {
+    if (login !== null && message['method'] === 'mining.submit' && this.#replaced.has(user)) {
       return { ...message, params: [login, ...params.slice(1)] };
     }
     return null;

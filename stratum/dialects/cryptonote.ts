@@ -33,7 +33,10 @@ export class CryptonoteReader implements DialectReader {
   withLogin(message: JsonObject, { login, password }: PoolLogin): JsonObject | null {
     const params = asObject(message['params']);
     if (message['method'] !== 'login' || params === null) return null;
-    return { ...message, params: { ...params, login, pass: password ?? params['pass'] ?? 'x' } };
+    return {
+      ...message,
+      params: { ...params, login: login ?? params['login'], pass: password ?? params['pass'] ?? 'x' },
+    };
   }
 
   #job(value: unknown): StratumEvent[] {

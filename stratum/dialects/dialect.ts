@@ -15,7 +15,8 @@ export type StratumEvent =
 
 /** A login that replaces the miner's own. */
 export interface PoolLogin {
-  login: string;
+  /** null leaves the miner's login. */
+  login: string | null;
   /** null leaves the miner's password. */
   password: string | null;
 }

@@ -105,6 +105,11 @@ describe('BitcoinReader', () => {
     expect(reader.withLogin(authorize, { login: 'own', password: 'q' })).toMatchObject({ params: ['own', 'q'] });
     expect(reader.withLogin(before, own)).toEqual({ ...before, params: ['own', 'job'] });
     expect(reader.withLogin({ id: 1, method: 'mining.subscribe', params: ['w'] }, own)).toBeNull();
+    const fresh = new BitcoinReader();
+    expect(fresh.withLogin(authorize, { login: null, password: 'q' })).toMatchObject({
+      params: [authorize.params[0], 'q'],
+    });
+    expect(fresh.withLogin(before, { login: null, password: 'q' })).toBeNull();
   });
 });
 
