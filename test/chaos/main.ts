@@ -6,6 +6,7 @@
 //   after each  never two miners at a moment; no wrong bytes run, or kept as an artefact; no heap of temporary files.
 //   a series    ten trials on one disk. At its end, after TERM: no process left; every report that was ever spooled is at the
 //               collector once; its accepted shares are at most the pool's, and all of those in the windows that were reported.
+//   Ctrl+C      ends after the trial that runs, and shows what there is.
 //   exit code   0 without a violation, 1 with one, or when the bench itself broke.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { randomInt } from 'node:crypto';
@@ -109,7 +110,7 @@ async function chaos(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => ended.abort(new Error(signal)));
   try {
     const surroundings = await startSurroundings(workDir, stops);
-    for (let at = 0; at < plans.length; at += SERIES_TRIALS) {
+    for (let at = 0; at < plans.length && !ended.signal.aborted; at += SERIES_TRIALS) {
       const number = at / SERIES_TRIALS;
       await runSeries({
         ...{
@@ -188,7 +189,7 @@ async function runSeries(o: {
   const canFill = await mountSmallDisk(dir);
   const keys = await loadKeys(s.collector.dataDir);
   const boxOptions: BoxOptions = {
-    ...{ name: `spotrig-${worker}`, dir, logPath: join(o.workDir, `${worker}.log`) },
+    ...{ name: `spotrig-${worker}-${process.pid}`, dir, logPath: join(o.workDir, `${worker}.log`) },
     entrypointUrl: `${s.mirror.url}/entrypoint.sh`,
     env: {
       WORKER_NAME: worker,
@@ -205,7 +206,7 @@ async function runSeries(o: {
   try {
     await series.boot();
     for (const plan of o.plans) {
-      o.signal.throwIfAborted();
+      if (o.signal.aborted) break;
       const result = await series.trial(plan);
       o.results.push(result);
       o.violations.push(...result.violations.map((text) => ({ trials: [plan.trial], text })));
