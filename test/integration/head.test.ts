@@ -1,6 +1,8 @@
 // The head, run by bash as the contract runs it: from a whole file, a cut one, a wrong one; with each tool alone; with
 // mirrors that lie, cut and stay away; two at once; under signals.
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { randomInt } from 'node:crypto';
+import { mkdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { PART_ONE_BYTES, HEAD_BYTES } from '../../scripts/release/head.ts';
@@ -16,6 +18,15 @@ import {
   until,
   type StandInRelease,
 } from './head-harness.ts';
+import { seeded } from '../sweep/sweep.ts';
+
+/** The folder that the runtime was put into: the only one with a program of that name. */
+async function runtimeOf(rig: HeadRig): Promise<string> {
+  for (const name of await rig.list('home/artifacts')) {
+    if ((await rig.list(`home/artifacts/${name}`)).includes('node')) return name;
+  }
+  return 'no runtime';
+}
 
 let release: StandInRelease;
 let mirror: Mirror;
@@ -262,6 +273,48 @@ describe('hello', () => {
     expect(log).not.toContain(MAC);
   });
 
+  it.each(['wget', 'curl', 'python3'])(
+    'is JSON and runs nothing, whatever the order’s values are: %s',
+    async (tool) => {
+      const rig = await rigWith(release.whole, [tool, ...(await present('gzip'))]);
+      const trap = `";touch ${rig.dir}/executed;$(touch ${rig.dir}/executed)\`touch ${rig.dir}/executed\`\n'output="${rig.dir}/executed"`;
+      const env = {
+        SPOTRIG_TOKEN: `${TOKEN.replace('rig-7', `rig-7"\\${trap}`)}\nuser="x:y"`,
+        WORKER_NAME: trap,
+        SPOTRIG_BOOT: trap,
+      };
+      const mirrors = `${trap} --post-file=/etc/hostname http://127.0.0.1:1/${trap}`;
+      const run = rig.start(
+        withHello({
+          ...env,
+          SPOTRIG_MIRRORS: mirrors,
+          SPOTRIG_COLLECTOR: `${trap},${mirror.url}`,
+          SPOTRIG_POOLS: trap,
+        }),
+      );
+      expect((await run.ended).code).toBe(0);
+      expect(await rig.list('.')).not.toContain('executed');
+      const hellos = await until(async () => (mirror.hellos.length > 0 || tool === 'python3') && mirror.hellos);
+      for (const { body } of hellos)
+        expect(Object.keys(JSON.parse(body) as object)).toEqual(['worker', 'stage', 'code']);
+    },
+  );
+
+  it('works in a home with blanks behind a link, from a script with blanks in its path', async () => {
+    const rig = await rigWith(release.whole.subarray(0, 3000));
+    const script = `${rig.dir}/a place/on start.sh`;
+    await mkdir(`${rig.dir}/a place`);
+    await mkdir(`${rig.dir}/real home`);
+    await symlink(`${rig.dir}/real home`, `${rig.dir}/my home`);
+    await rename(rig.script, script);
+    const env = { PATH: `${rig.dir}/bin`, ...withHello({ SPOTRIG_HOME: `${rig.dir}/my home` }) };
+    const run = await execa('a place/on start.sh', [], { cwd: rig.dir, extendEnv: false, env, reject: false });
+    expect(run.exitCode).toBe(0);
+    expect(await rig.list('real home/artifacts')).toHaveLength(2);
+    expect(await rig.list('a place')).toEqual(['on start.sh']);
+    await until(async () => mirror.hellos.length > 0);
+  });
+
   it('says nothing without a token', async () => {
     const rig = await rigWith(release.whole);
     await rig.start(order({ SPOTRIG_COLLECTOR: mirror.url, STAND_IN: 'exit 78' })).ended;
@@ -354,6 +407,38 @@ describe('two heads at once', () => {
       expect(await parentOf(node)).toBeNull();
     }
     expect(await rig.notes()).toHaveLength(8);
+  });
+
+  it('started at any moment, the first killed at any moment: one Node, whole artefacts, and the other takes over', async () => {
+    const seed = randomInt(2 ** 31);
+    const random = seeded(seed);
+    for (let round = 0; round < 6; round += 1) {
+      const where = `seed ${seed}, round ${round}`;
+      const rig = await rigWith(release.whole.subarray(0, random() < 0.5 ? 3000 : undefined));
+      const first = rig.start(order({ STAND_IN: 'serve' }));
+      await sleep(random() * 120);
+      const second = rig.start(order({ STAND_IN: 'serve' }));
+      await sleep(random() * 500);
+      const killed = random() < 0.5 ? first : second;
+      kill(killed.pid, 'SIGKILL');
+      const left = killed === first ? second : first;
+      const node = await until(async () => {
+        const ready = (await rig.notes()).filter((n) => n['event'] === 'ready').map((n) => Number(n['pid']));
+        const parents = await Promise.all(ready.map(parentOf));
+        return parents.includes(left.pid) && { parents };
+      });
+      // Its own Node is the only one that lives.
+      expect(
+        node.parents.filter((parent) => parent !== null),
+        where,
+      ).toEqual([left.pid]);
+      expect(await rig.list('home/artifacts'), where).toEqual(
+        [release.digest('payload'), await runtimeOf(rig)].toSorted(),
+      );
+      expect(await rig.list('home/partial'), where).toEqual([]);
+      await rig.destroy();
+      rigs.splice(rigs.indexOf(rig), 1);
+    }
   });
 
   it('heal one file together', async () => {

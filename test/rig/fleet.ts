@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** More of the order's env, or less (undefined removes). */
   env?: Record<string, string | undefined>;
   worker?: string;
+  /** Which script of the release the order names: entrypoint.sh (default), or loader.sh, which lacks the payload. */
+  script?: string;
   /** Login of the pool's own in its address, `login:password`. */
   poolLogin?: string;
 }
@@ -61,7 +63,7 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
   };
   const order = {
     dir: join(dir, 'worker'),
-    entrypointUrl: `${collector.url}/entrypoint.sh`,
+    entrypointUrl: `${collector.url}/${o.script ?? 'entrypoint.sh'}`,
     env: Object.fromEntries(Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined)),
   };
   const fleet: Fleet = {
