@@ -20,6 +20,7 @@ node=@NODE_SHA256@
 # sigs: how many signals came. up: Node runs, so a signal is passed to it as it is. total: seconds for one download.
 sigs=0
 up=
+short=
 total=1800
 
 # One line to stdout and to log/head.log, which is cut to its tail at one line in 64, so it stays far below 256 KB.
@@ -114,7 +115,7 @@ sys.argv[1:]or shutil.copyfileobj(z.open(sys.stdin.buffer),sys.stdout.buffer)" $
 # rest comes; if it gives up, the rest comes all the same (tee -p). L: mirrors that gave no wrong bytes in this boot; when
 # none is left, all are asked again.
 get(){
-local p=partial/$1 m x i k a c b had last r=1
+local p=partial/$1 m x i k a c b n had last r=1
 # Tools of a killed head may still write into these: from here on into files without a name.
 rm -f "$p".?
 cp "$p" "$p.c"&&mv "$p.c" "$p"
@@ -131,13 +132,15 @@ had=$s
 ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -pa "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
-# A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once. Who answers with
-# something else (a page, the whole file) is seen by the length; the few bytes before are not trusted either.
+# A link that freezes after some kilobytes, twice (short: once, since any connection may break): small ranges, each on a
+# connection of its own, four at once. Who answers with something else (a page, the whole file) is seen by the length; the
+# few bytes before are not trusted either.
 last=-1
 if ((s<$2&&s-had<65536));then
+n=$((short|(s>had)))
 truncate -s"$had" "$p"
 s=$had
-while ((s<$2&&s>last));do
+while ((short&&s<$2&&s>last));do
 last=$s
 c=
 for i in 0 1 2 3;do
@@ -154,11 +157,14 @@ cat "$p.$i">>"$p"
 done
 size "$p"
 done
+short=$n
 rm -f "$p".?
 ((s<$2))||{
 $3<"$p"|head -c"$6">"$4"&
 job $!
 }
+else
+short=
 fi
 say "${1::9}: $s of $2 bytes, $(((s-had)/(SECONDS-b+1))) B/s, ${m##*@}, $x"
 ((s>had))&&pause=1
