@@ -20,7 +20,7 @@ node=@NODE_SHA256@
 # sigs: how many signals came. up: Node runs, so a signal is passed to it as it is. total: seconds for one download.
 sigs=0
 up=
-short=
+y=
 total=1800
 
 # One line to stdout and to log/head.log, which is cut to its tail at one line in 64, so it stays far below 256 KB.
@@ -132,15 +132,15 @@ had=$s
 ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -pa "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
-# A link that freezes after some kilobytes, twice (short: once, since any connection may break): small ranges, each on a
+# A link that freezes after some kilobytes, twice (y: once, since any connection may break): small ranges, each on a
 # connection of its own, four at once. Who answers with something else (a page, the whole file) is seen by the length; the
 # few bytes before are not trusted either.
 last=-1
 if ((s<$2&&s-had<65536));then
-n=$((short|(s>had)))
+n=$((y|(s>had)))
 truncate -s"$had" "$p"
 s=$had
-while ((short&&s<$2&&s>last));do
+while ((y&&s<$2&&s>last));do
 last=$s
 c=
 for i in 0 1 2 3;do
@@ -157,14 +157,14 @@ cat "$p.$i">>"$p"
 done
 size "$p"
 done
-short=$n
+y=$n
 rm -f "$p".?
 ((s<$2))||{
 $3<"$p"|head -c"$6">"$4"&
 job $!
 }
 else
-short=
+y=
 fi
 say "${1::9}: $s of $2 bytes, $(((s-had)/(SECONDS-b+1))) B/s, ${m##*@}, $x"
 ((s>had))&&pause=1
