@@ -11,14 +11,18 @@ import { startFleet, until, type Fleet } from '../rig/fleet.ts';
 import { FORMS } from '../sweep/damage.ts';
 import { runSweep, seeded } from '../sweep/sweep.ts';
 
-const OUT = '.cache/test-release';
+const OUT = '.cache/sweep-release';
 const BOOTS = 40;
 let fleet: Fleet;
 
 beforeAll(async () => {
   await buildRelease({ out: OUT, xz: 'cached', log: () => undefined });
   await buildPage({ out: `${OUT}/page` });
-  fleet = await startFleet({ releaseDir: OUT, minerFlags: ['--practice-throttle-hs', '30000'] });
+  fleet = await startFleet({
+    releaseDir: OUT,
+    minerFlags: ['--practice-throttle-hs', '30000'],
+    poolOptions: { startDifficulty: 1.2e-6, vardiff: false },
+  });
 });
 afterAll(() => fleet.close());
 
@@ -34,6 +38,8 @@ it(`mines after each of ${BOOTS} cuts`, async () => {
   const random = seeded(seed);
   const accepted = (): number => Object.values(fleet.pool.stats().workers).reduce((sum, w) => sum + w.accepted, 0);
   const whole = await readFile(join(OUT, 'entrypoint.sh'));
+  // A whole script first: whoever still wrote it would keep the kernel from starting ours.
+  await until('shares of the whole script', 60_000, async () => (accepted() > 0 ? true : null));
   for (let i = 0; i < BOOTS; i += 1) {
     const end = i % 2 === 0 ? HEAD_BYTES : whole.length;
     const cut = Math.floor(PART_ONE_BYTES + random() * (end - PART_ONE_BYTES));
@@ -49,7 +55,7 @@ it(`mines after each of ${BOOTS} cuts`, async () => {
     );
     expect(await fleet.tree.miners()).toHaveLength(1);
   }
-});
+}, 600_000);
 
 async function payloadDigest(): Promise<string> {
   const { files } = JSON.parse(await readFile(join(OUT, 'manifest.json'), 'utf8')) as {

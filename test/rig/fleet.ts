@@ -19,6 +19,8 @@ export interface FleetOptions {
   /** More of the order's env, or less (undefined removes). */
   env?: Record<string, string | undefined>;
   worker?: string;
+  /** Of the practice pool; its own defaults are for a miner that runs for minutes. */
+  poolOptions?: Parameters<typeof startSha256dPool>[0];
   /** Which script of the release the order names: entrypoint.sh (default), or loader.sh, which lacks the payload. */
   script?: string;
   /** Login of the pool's own in its address, `login:password`. */
@@ -48,7 +50,7 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
   const dataDir = join(dir, 'collector');
   const collectorOptions = { dataDir, releaseDir: o.releaseDir, pageDir: join(o.releaseDir, 'page') };
   const collector = await startCollectorProcess({ port: 0, ...collectorOptions });
-  const pool = await startSha256dPool({});
+  const pool = await startSha256dPool(o.poolOptions ?? {});
   const token = mintToken(await loadKeys(dataDir), { worker, expires_s: Math.floor(Date.now() / 1000) + 86_400 });
   const miner = await writePracticeMinerLauncher(join(dir, 'practice-miner'), o.minerFlags ?? []);
   const env: Record<string, string | undefined> = {
