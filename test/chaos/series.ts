@@ -18,11 +18,12 @@ import { isStep, waitForStep, watchStep, type Scene } from './steps.ts';
 const CONVERGE_MS = 120_000;
 /** A step that a start passed unseen, or never comes to: the fault then comes all the same. */
 const STEP_LIMIT_MS = 12_000;
+/** The same where Node alone was killed before: its next start does not come to every step. */
+const GOING_LIMIT_MS = 1_500;
 const END_MS = 15_000;
 const DRAIN_MS = 60_000;
 /** More shares than were on their way when the fault came. */
 const ENOUGH_SHARES = 2;
-/** About what the largest download has. */
 const RUNTIME_BYTES = 26_000_000;
 
 /** What all series share. */
@@ -133,9 +134,11 @@ export class Series {
       if (plan.isCold) await this.#wipeArtifacts();
     }
     for (let time = 0; time < plan.times; time++) await this.#fault(plan, result);
+    await this.#startIfEnded();
     if (plan.onTop !== null) {
       await realClock.sleep(plan.onTop.delayMs);
       await this.#strike(plan.onTop.kind);
+      await this.#startIfEnded();
     }
   }
 
@@ -144,9 +147,11 @@ export class Series {
     const { moment } = plan;
     if (isStep(moment)) {
       const watch = watchStep(this.#scene, moment);
-      // After an earlier blow it is on its way already.
-      if (workerProcesses(this.#box.home).length === 0) await this.#box.start();
-      ((await waitForStep(watch, STEP_LIMIT_MS)) ? result.caught : result.missed).push(moment.at);
+      const isStart = workerProcesses(this.#box.home).length === 0;
+      if (isStart) await this.#box.start();
+      const isSeen = await waitForStep(watch, isStart ? STEP_LIMIT_MS : GOING_LIMIT_MS);
+      if (isSeen) result.caught.push(moment.at);
+      else if (isStart) result.missed.push(moment.at);
     }
     await realClock.sleep(moment.delayMs);
   }
@@ -175,7 +180,8 @@ export class Series {
         await collector.kill();
         await realClock.sleep(forMs);
         if (part < 0.5) await this.#strike('kill-all');
-        return collector.start();
+        await collector.start();
+        return this.#startIfEnded();
       case 'pool-drop':
         await this.#moment(plan, result);
         return this.#s.dropPoolConnections();
@@ -197,23 +203,25 @@ export class Series {
         await fillDisk(this.#filler(), Math.floor(part * 50_000_000));
         await realClock.sleep(forMs);
         if (part < 0.3) await this.#strike('kill-all');
+        await this.#startIfEnded();
         return realClock.sleep(forMs / 2);
     }
   }
 
+  /** What is ended as a whole is started by the next moment, or at the end of the faults. */
   async #strike(kind: 'kill-all' | 'node-kill' | 'head-kill' | 'stop-start'): Promise<void> {
-    if (kind === 'kill-all') {
-      await this.#kill();
-      return this.#box.start();
-    }
+    if (kind === 'kill-all') return this.#kill();
     if (kind === 'stop-start') {
       await this.#box.stop();
-      await this.#noteSpool();
-      return this.#box.start();
+      return this.#noteSpool();
     }
     const victims = ofRole(workerProcesses(this.#box.home), kind === 'node-kill' ? 'node' : 'head');
     for (const { pid } of victims) killIfThere(pid, 'SIGKILL');
     if (kind === 'head-kill') await this.#box.startAgain();
+  }
+
+  async #startIfEnded(): Promise<void> {
+    if (workerProcesses(this.#box.home).length === 0) await this.#box.start();
   }
 
   async #kill(): Promise<void> {
