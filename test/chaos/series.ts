@@ -152,7 +152,7 @@ export class Series {
       const isSeen = await waitForStep(watch, isStart ? STEP_LIMIT_MS : GOING_LIMIT_MS);
       if (isSeen) result.caught.push(moment.at);
       else if (isStart) result.missed.push(moment.at);
-    }
+    } else await this.#startIfEnded();
     await realClock.sleep(moment.delayMs);
   }
 
