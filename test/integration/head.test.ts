@@ -249,7 +249,7 @@ describe('mirrors', () => {
     const sleeps = await until(async () => {
       const seen = (await rig.read('sleeps.log')).trim().split('\n');
       return seen.length >= 10 && seen;
-    });
+    }, 40_000); // a round asks by every tool, whole and in small ranges: about a second
     expect(sleeps.slice(7, 10)).toEqual(['60', '60', '60']);
     mirror.instead.delete(digest);
     expect((await head.ended).code).toBe(0);
