@@ -76,11 +76,15 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
     const marked = await findMarked(MARKER);
     return marked.filter((m) => parseMark(m.value)?.home === homeMark(home)).map((m) => m.id);
   };
-  const killMiners = async (): Promise<void> => {
-    for (const miner of await miners()) {
-      signalGroup(miner.pid, 'SIGKILL');
-      while (await isAlive(miner)) await realClock.sleep(20);
+  /** Groups of their own: miners, and the head's tools, which `timeout` puts into one. */
+  const killGroups = async (): Promise<void> => {
+    const tools = (await findMarked('SPOTRIG_HOME')).filter((m) => m.value === home).map((m) => m.id);
+    for (const leader of [...(await miners()), ...tools]) {
+      signalGroup(leader.pid, 'SIGKILL');
+      while (await isAlive(leader)) await realClock.sleep(20);
     }
+    // Zombies that nobody reaps count as alive: no reason to wait for ever.
+    for (let i = 0; i < 100 && groupLives(id.pid); i++) await realClock.sleep(20);
   };
   return {
     home,
@@ -89,7 +93,7 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
     miners,
     kill: async () => {
       signalGroup(id.pid, 'SIGKILL');
-      await killMiners();
+      await killGroups();
       await child.exited;
     },
     stop: async () => {
@@ -98,7 +102,7 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
       const deadline = realClock.monoMs() + STOP_MS;
       while (realClock.monoMs() < deadline && groupLives(id.pid)) await realClock.sleep(50);
       signalGroup(id.pid, 'SIGKILL');
-      await killMiners();
+      await killGroups();
     },
   };
 }
