@@ -10,6 +10,7 @@ import { SharesRecord } from '../../wire/records.ts';
 import { openSpool } from '../../reporter/spool/spool.ts';
 import { findMarked, isAlive } from '../../platform/process.ts';
 import { MARKER } from '../../entrypoint/supervise/marker.ts';
+import { killNodeOften } from '../rig/node-kills.ts';
 import { getJson, startFleet, until, type Fleet, type FleetOptions } from '../rig/fleet.ts';
 
 /** Runs a test with a fleet of its own, slow enough that all of them together leave the machine usable. */
@@ -250,4 +251,8 @@ it.concurrent(
       }
     },
   ),
+);
+
+it.concurrent('Node killed twice: the same miner goes on, and its totals are the pool’s', () =>
+  killNodeOften(inject('releaseDir'), 2),
 );

@@ -1,12 +1,10 @@
-// Node is killed while the miner mines: the miner goes on, the next Node takes it over, and no share is forgotten.
+// Node is killed again and again while the miner mines: the miner goes on, the next Node takes it over, no share is forgotten.
+// A few kills are part of `npm test`, twenty of the lab.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, inject, it } from 'vitest';
-import { WorkerDetail } from '../../wire/api.ts';
-import { getJson, startFleet, until, type Fleet } from '../rig/fleet.ts';
+import { expect } from 'vitest';
+import { startFleet, until, type Fleet } from './fleet.ts';
 
-/** More in the lab, where there is time (see test/lab). */
-const KILLS = Number(process.env['SPOTRIG_NODE_KILLS'] ?? 2);
 /** The head starts Node at once again when it ran for 10 s. */
 const RUN_MS = 11_000;
 
@@ -20,13 +18,14 @@ function booked(f: Fleet): { accepted: number; unanswered: number } {
   return { accepted: sum((b) => b.accepted), unanswered: sum((b) => b.unanswered) };
 }
 
-it(`Node killed ${KILLS} times: the same miner, the same totals as the pool’s`, async () => {
-  const fleet = await startFleet({ releaseDir: inject('releaseDir'), minerFlags: ['--practice-throttle-hs', '40000'] });
+/** Expects the same miner all along, and totals that are the pool's but for shares whose answer was lost. */
+export async function killNodeOften(releaseDir: string, kills: number): Promise<void> {
+  const fleet = await startFleet({ releaseDir, minerFlags: ['--practice-throttle-hs', '40000'] });
   try {
     await until('shares', 60_000, async () => (booked(fleet).accepted > 2 ? true : null));
     const [miner] = await fleet.tree.miners();
     const delays: number[] = [];
-    for (let i = 0; i < KILLS; i++) {
+    for (let i = 0; i < kills; i++) {
       await new Promise((resolve) => setTimeout(resolve, RUN_MS + i * 37));
       const pid = await nodePid(fleet);
       const before = booked(fleet).accepted;
@@ -50,10 +49,10 @@ it(`Node killed ${KILLS} times: the same miner, the same totals as the pool’s`
     const pool = booked(fleet).accepted;
     expect(row.accepted).toBeLessThanOrEqual(pool);
     expect(row.accepted + row.unanswered).toBeGreaterThanOrEqual(pool);
-    const detail = WorkerDetail.parse(await getJson(`${fleet.collector.url}/api/v1/workers/${fleet.worker}`));
-    expect(detail.events.filter((e) => e.event === 'miner_adopted')).toHaveLength(KILLS);
-    expect(detail.events.filter((e) => e.event === 'miner_started')).toHaveLength(1);
+    const events = (await fleet.events()).map((e) => e.event);
+    expect(events.filter((event) => event === 'miner_adopted')).toHaveLength(kills);
+    expect(events.filter((event) => event === 'miner_started')).toHaveLength(1);
   } finally {
     await fleet.close();
   }
-});
+}
