@@ -47,7 +47,11 @@ export async function startContractContainer(o: {
     exec: (...argv) => docker('exec', name, ...argv),
     start: async () => void (await docker('start', name)),
     stop: async () => void (await docker('stop', '-t', '10', name)),
-    kill: async () => void (await docker('kill', '-s', 'KILL', name)),
+    kill: async () => {
+      const { exitCode, stderr } = await execa('docker', ['kill', '-s', 'KILL', name], { reject: false });
+      // One that ended in this very moment is as dead as was wanted.
+      if (exitCode !== 0 && !stderr.includes('is not running')) throw new Error(`docker kill ${name}: ${stderr}`);
+    },
     logs: async () => (await execa('docker', ['logs', name], { all: true })).all,
     remove: async () => void (await docker('rm', '-f', name)),
   };
