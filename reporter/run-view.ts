@@ -1,7 +1,7 @@
 // What the reporter may see of the run. The composition root (entrypoint/main.ts) implements it; the reporter never reaches
 // into the entrypoint.
 import type { MinerAdapter } from '../miners/miner.ts';
-import type { LifecycleEvent, LifecycleRecord, MinerState, SharesRecord } from '../wire/records.ts';
+import type { LifecycleInput, MinerState, SharesRecord } from '../wire/records.ts';
 
 /** The miner as it is now; null fields before there is one. */
 export interface MinerView {
@@ -26,12 +26,5 @@ export interface MeterView {
   };
 }
 
-/** An event on its way into the spool; kind and time are added there. */
-export interface EventInput {
-  event: LifecycleEvent;
-  level: LifecycleRecord['level'];
-  detail: string;
-  exit_code?: number | null;
-  signal?: string | null;
-  log?: readonly string[];
-}
+/** An event on its way into the spool. */
+export type EventInput = LifecycleInput;

@@ -285,6 +285,16 @@ export const LifecycleRecord = z.object({
 });
 export type LifecycleRecord = z.infer<typeof LifecycleRecord>;
 
+/** An event as the worker's parts tell it: kind and time are added on its way into the spool, and what is left out is null. */
+export interface LifecycleInput {
+  event: LifecycleEvent;
+  level: LifecycleRecord['level'];
+  detail: string;
+  exit_code?: number | null;
+  signal?: string | null;
+  log?: readonly string[];
+}
+
 /** New lines of a log since the last report. A renter cannot read a container's output: this is how he does. */
 export const LogRecord = z.object({
   kind: z.literal('log'),

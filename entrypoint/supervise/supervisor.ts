@@ -16,7 +16,7 @@ import {
   type ProcessId,
 } from '../../platform/process.ts';
 import type { LogSign, MinerAdapter, MinerSample } from '../../miners/miner.ts';
-import type { LifecycleEvent, MinerState } from '../../wire/records.ts';
+import type { LifecycleInput, MinerState } from '../../wire/records.ts';
 import { minerState, type HealthFacts } from './health.ts';
 import { formatMark, MARKER, type Mark } from './marker.ts';
 import { decideRestart } from './restart-policy.ts';
@@ -48,14 +48,7 @@ export interface MinerSpec {
   mark: Mark;
 }
 
-export interface SupervisorEvent {
-  event: LifecycleEvent;
-  level: 'info' | 'warn' | 'error';
-  detail: string;
-  exit_code?: number | null;
-  signal?: string | null;
-  log?: readonly string[];
-}
+export type SupervisorEvent = LifecycleInput;
 
 export interface SupervisorOptions {
   adapter: MinerAdapter;
