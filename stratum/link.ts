@@ -2,7 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
-import type { Dialect } from '../wire/records.ts';
+import type { Dialect } from '../wire/dialect.ts';
 import { dialPool } from './dial.ts';
 import type { StratumEvent } from './dialects/dialect.ts';
 import { failureOf } from './failure-of.ts';

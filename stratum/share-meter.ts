@@ -1,6 +1,7 @@
 // Counts what the relay sees: shares handed in, how the pool answered, and the work that accepted shares prove.
 import type { Clock } from '../platform/clock.ts';
-import type { Dialect, SharesRecord } from '../wire/records.ts';
+import type { Dialect } from '../wire/dialect.ts';
+import type { SharesRecord } from '../wire/records.ts';
 import { deliveredRate, type DeliveredRate } from './interval.ts';
 import type { ShareOutcome } from './dialects/message.ts';
 import { addShare, RateRing } from './rate-ring.ts';

@@ -1,7 +1,9 @@
 // What the reader's API of the collector answers. Times are ISO 8601 in UTC; units are in the names; unknown is null.
 import * as z from 'zod/mini';
 import { Amount, BootId, Count, WorkerName } from './fields.ts';
-import { GpuSample, MINER_STATES, ReachabilityRecord } from './records.ts';
+import { Network, ReachabilityRecord } from './reachability.ts';
+import { GpuSample, MINER_STATES } from './records.ts';
+import { Verdict } from './verdict.ts';
 
 /** `offline`: no report for longer than the collector's limit. `stuck`: hello at a failed stage and no report since. */
 export const WORKER_STATES = [...MINER_STATES, 'stuck', 'offline'] as const;
@@ -73,8 +75,36 @@ export const SeriesAnswer = z.object({
 });
 export type SeriesAnswer = z.infer<typeof SeriesAnswer>;
 
-/** The newest sample of each worker and target in the last hour. */
+/** `GET /api/v1/reachability`: the newest sample of each worker and target, as the worker measured it. */
 export const ReachabilityAnswer = z.object({
-  reachability: z.array(z.object({ worker: WorkerName, at: z.string(), record: ReachabilityRecord })),
+  reachability: z.array(
+    z.object({
+      worker: WorkerName,
+      at: z.string(),
+      record: ReachabilityRecord,
+      /** As the collector judges it, with every control and inside control that it has. */
+      verdict: Verdict,
+    }),
+  ),
 });
 export type ReachabilityAnswer = z.infer<typeof ReachabilityAnswer>;
+
+/** One cell of the matrix endpoint × network. */
+export const MatrixCell = z.object({
+  target: z.string(),
+  role: z.enum(['pool', 'collector', 'frps', 'baseline']),
+  /** `AS12345 · RU`'s parts; key is the prefix where no AS is known. */
+  network: Network,
+  /** The newest sample's verdict by the collector, and since when verdicts of this name follow one another. */
+  verdict: Verdict,
+  since: z.string(),
+  at: z.string(),
+  /** Workers of this network that measured it in the time shown, and how many of them agree with the verdict's name. */
+  workers: Count,
+  agreeing: Count,
+});
+export type MatrixCell = z.infer<typeof MatrixCell>;
+
+/** `GET /api/v1/reachability/matrix` (and `.csv`, one row a cell). */
+export const MatrixAnswer = z.object({ cells: z.array(MatrixCell) });
+export type MatrixAnswer = z.infer<typeof MatrixAnswer>;

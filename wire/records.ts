@@ -2,10 +2,10 @@
 // Units are in the field names; unknown is null, never 0. Zod objects drop fields they do not know, so a newer worker
 // may add fields without breaking an older collector.
 import * as z from 'zod/mini';
+import { Dialect } from './dialect.ts';
 import { Amount, Count, Detail, EndpointUrl, LogLines, Name, Sha256, UnixMs } from './fields.ts';
-import { Failure, Operation } from './failure.ts';
 import { GPUS_MAX, NAME_MAX_CHARS } from './limits.ts';
-import { Verdict } from './verdict.ts';
+import { ReachabilityRecord } from './reachability.ts';
 
 /** One GPU as the driver describes it; constant while the container lives. */
 export const HostGpu = z.object({
@@ -77,10 +77,6 @@ export const HashrateRecord = z.object({
   delivered_window_ms: z.nullable(Amount),
 });
 export type HashrateRecord = z.infer<typeof HashrateRecord>;
-
-/** Dialects that the share meter reads. `unknown`: lines pass, nothing is counted as work. */
-export const Dialect = z.enum(['bitcoin', 'cryptonote', 'unknown']);
-export type Dialect = z.infer<typeof Dialect>;
 
 /**
  * Shares between two reports, from the relay. Counts are of the window; the sums let a reader add windows and draw an
@@ -160,84 +156,6 @@ export const GpuRecord = z.object({
 });
 export type GpuRecord = z.infer<typeof GpuRecord>;
 
-const Address = z.string().check(z.maxLength(64));
-const Step = { failure: z.nullable(Failure), ms: z.nullable(Amount) };
-const DnsAnswer = z.object({
-  resolver: Name,
-  transport: z.enum(['system', 'udp', 'tcp', 'doh']),
-  family: z.enum(['A', 'AAAA']),
-  addresses: z.array(Address).check(z.maxLength(16)),
-  /** Second answers to the same query that came later and differ: injection. */
-  late: z.array(Address).check(z.maxLength(16)),
-  ...Step,
-});
-
-/** One endpoint, measured step by step. A failed step is a good sample. */
-export const ReachabilityRecord = z.object({
-  kind: z.literal('reachability'),
-  at_ms: UnixMs,
-  target: z.object({
-    role: z.enum(['pool', 'collector', 'frps', 'baseline']),
-    host: z.string().check(z.maxLength(253)),
-    port: z.int().check(z.minimum(1), z.maximum(65535)),
-    tls: z.boolean(),
-    dialect: z.nullable(Dialect),
-  }),
-  /** The deepest step that failed, and its failure; both null when all went well. */
-  operation: z.nullable(Operation),
-  failure: z.nullable(Failure),
-  dns: z.array(DnsAnswer).check(z.maxLength(16)),
-  addresses: z
-    .array(
-      z.object({
-        address: Address,
-        tcp: z.nullable(z.object(Step)),
-        tls: z.nullable(
-          z.object({ ...Step, protocol: z.nullable(Name), alert: z.nullable(Count), spki_sha256: z.nullable(Name) }),
-        ),
-        stratum: z.nullable(
-          z.object({
-            ...Step,
-            step: z.nullable(Name),
-            rx_raw_bytes: z.nullable(Count),
-            tx_unacked_bytes: z.nullable(Count),
-            retransmits: z.nullable(Count),
-            first_bytes: z.nullable(z.string().check(z.maxLength(64))),
-          }),
-        ),
-      }),
-    )
-    .check(z.maxLength(16)),
-  /** Repeated with one thing changed, only after a failure. */
-  variants: z
-    .array(
-      z.object({
-        variant: z.enum([
-          'no_sni',
-          'innocent_sni',
-          'split_hello',
-          'tls12',
-          'tls13',
-          'alt_port',
-          'alt_region',
-          'at_collector',
-        ]),
-        operation: z.nullable(Operation),
-        ...Step,
-      }),
-    )
-    .check(z.maxLength(16)),
-  stall: z.nullable(z.object({ raw_bytes: Count, packets: z.nullable(Count), messages: Count, age_ms: Amount })),
-  bulk: z.nullable(
-    z.object({ direction: z.enum(['push', 'pull']), bytes: Count, ms: Amount, failure: z.nullable(Failure) }),
-  ),
-  attempts: Count,
-  egress: z.nullable(z.object({ address: z.nullable(Address), asn: z.nullable(Count), country: z.nullable(Name) })),
-  clock_skew_ms: z.nullable(z.number()),
-  verdict: z.nullable(Verdict),
-});
-export type ReachabilityRecord = z.infer<typeof ReachabilityRecord>;
-
 /** Events a worker sends. A collector takes names it does not know, so that a newer worker is not refused. */
 export const LIFECYCLE_EVENTS = [
   'worker_started',
@@ -262,6 +180,11 @@ export const LIFECYCLE_EVENTS = [
   'pool_disconnected',
   'pool_unreachable',
   'pool_login_refused',
+  'pool_switched',
+  'pool_blocked',
+  'pool_dns_repaired',
+  'collector_blocked',
+  'probe_failed',
   'gpu_tool_absent',
   'gpu_tool_failed',
   'spool_dropped',

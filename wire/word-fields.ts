@@ -15,5 +15,12 @@ export const WORD_FIELDS: ReadonlySet<string> = new Set([
     'layer',
     'method',
     'scope',
+    'flags',
+    'reply',
+    'form',
+    'peer',
+    'end',
+    'spki_sha256',
+    'protocol',
   ],
 ]);

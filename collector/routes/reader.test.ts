@@ -12,7 +12,8 @@ import {
   typicalEnvelope,
 } from '../../test/fakes/reports.ts';
 import { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
-import type { ReachabilityRecord } from '../../wire/records.ts';
+import type { ReachabilityRecord } from '../../wire/reachability.ts';
+import { poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
 
 const HOSTILE = `<script>alert(1)</script>"'\`\${x}\\ \n\u0000\u001b[31m\u202e =cmd|' /C calc'!A0`;
 
@@ -162,22 +163,13 @@ describe('/api/v1/events and /api/v1/reachability', () => {
   });
 
   it('answers the newest sample of each worker and target', async () => {
-    const sample = (at_ms: number, host: string, failure: ReachabilityRecord['failure']): ReachabilityRecord => ({
-      kind: 'reachability',
-      at_ms,
-      target: { role: 'pool', host, port: 3333, tls: false, dialect: null },
-      operation: failure === null ? null : 'connect',
-      failure,
-      dns: [],
-      addresses: [],
-      variants: [],
-      stall: null,
-      bulk: null,
-      attempts: 1,
-      egress: null,
-      clock_skew_ms: null,
-      verdict: null,
-    });
+    const sample = (at_ms: number, host: string, failure: ReachabilityRecord['failure']): ReachabilityRecord =>
+      reachabilityOf({
+        at_ms,
+        target: poolTarget(host, 3333),
+        operation: failure === null ? null : 'connect',
+        failure,
+      });
     expect(await json('/api/v1/reachability')).toEqual({ reachability: [] });
     const records = [
       sample(now - 2, 'a.example', null),

@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
 import type { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
+import { judge } from '../../wire/judge.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
 import { seriesOf } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
@@ -94,6 +95,7 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
         worker,
         at: new Date(at_ms).toISOString(),
         record,
+        verdict: judge({ sample: record, history: [], controls: [], inside: [] }),
       })),
     };
   });

@@ -4,7 +4,8 @@
 import { tellingEvent } from '../analysis/telling-event.ts';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
-import type { HostRecord, ReachabilityRecord, WireRecord } from '../../wire/records.ts';
+import type { ReachabilityRecord } from '../../wire/reachability.ts';
+import type { HostRecord, WireRecord } from '../../wire/records.ts';
 import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
 import { WalSync } from './wal-sync.ts';

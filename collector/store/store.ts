@@ -1,12 +1,12 @@
 // What the collector keeps, behind one interface: SQLite now (sqlite.ts), other engines later. The cases in
 // test/contract/store.test.ts hold for every implementation. Times are unix ms of the collector's clock.
+import type { ReachabilityRecord } from '../../wire/reachability.ts';
 import type {
   GpuRecord,
   HashrateRecord,
   HostRecord,
   LifecycleRecord,
   LogRecord,
-  ReachabilityRecord,
   SharesRecord,
   WireRecord,
 } from '../../wire/records.ts';
