@@ -12,8 +12,18 @@ describe('failureOf', () => {
     ['ENOTFOUND', 'dns_nxdomain_error'],
     ['EAI_AGAIN', 'dns_temporary_failure'],
     ['EHOSTUNREACH', 'host_unreachable'],
+    ['ERR_SSL_TLSV1_UNRECOGNIZED_NAME', 'ssl_invalid_hostname'],
+    ['ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE', 'ssl_failed_handshake'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'non_tls_reply'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'ssl_unknown_authority'],
   ])('names %s', (code, failure) => {
     expect(failureOf(Object.assign(new Error('x'), { code }))).toBe(failure);
+  });
+
+  it('tells a FIN in a TLS handshake from a RST, and a timer from a fault', () => {
+    const text = 'Client network socket disconnected before secure TLS connection was established';
+    expect(failureOf(Object.assign(new Error(text), { code: 'ECONNRESET' }))).toBe('eof_error');
+    expect(failureOf(new DOMException('late', 'TimeoutError'))).toBe('generic_timeout_error');
   });
 
   it('keeps the text of what it does not know, without addresses, within the length of the wire', () => {
