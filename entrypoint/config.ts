@@ -1,5 +1,6 @@
 // The one reader of the environment: all of it at once, all complaints at once. The result is frozen.
 import { registerSecret, registerWallet } from '../platform/secrets.ts';
+import type { PoolUrl } from '../stratum/pool-url.ts';
 import { parseToken } from '../wire/token.ts';
 import { Complaint, ENV_VALUE_MAX_CHARS, HEAD_VARIABLES, SETTINGS, type Setting } from './settings.ts';
 
@@ -52,6 +53,7 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
   for (const pool of values.pools ?? []) {
     if (pool.password !== null) registerSecret(pool.password);
     if (pool.login !== null) registerSecret(pool.login);
+    for (const word of [pool.proxy?.login, pool.proxy?.password]) if (typeof word === 'string') registerSecret(word);
   }
   if (typeof values.wallet === 'string') registerWallet(values.wallet);
   complaints.push(...unknownNames(env), ...conflicts(values));
@@ -75,7 +77,7 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
 /** The whole value of a secret variable is a secret; of a pool list only the logins are, the rest is shown to the owner. */
 function registerSecrets(key: keyof SettingValues, text: string): void {
   if (key !== 'pools') registerSecret(text.trim());
-  else for (const m of text.matchAll(/:\/\/([^\s/@]+)@/g)) if (m[1] !== undefined) registerSecret(m[1]);
+  else for (const m of text.matchAll(/(?::\/\/|socks5=)([^\s/@]+)@/gi)) if (m[1] !== undefined) registerSecret(m[1]);
 }
 
 /** Variables that look like ours and are none: a typing error would otherwise pass in silence and cost rent. */
@@ -105,19 +107,32 @@ function distance(a: string, b: string): number {
 /** Combinations that cannot work, each in a sentence that names the variables. */
 function conflicts(values: Partial<SettingValues>): string[] {
   const found: string[] = [];
-  const pool = values.pools?.[0];
-  if (pool !== undefined && pool.login === null && values.wallet === null) {
-    found.push(
-      'SPOTRIG_WALLET is not set, and the first pool of SPOTRIG_POOLS has no login of its own: set one of the two',
-    );
+  const pools = values.pools ?? [];
+  if (pools.some((pool) => pool.login === null) && values.wallet === null) {
+    found.push('SPOTRIG_WALLET is not set, and a pool of SPOTRIG_POOLS has no login of its own: set one of the two');
   }
-  if (pool !== undefined && pool.login !== null && values.relay === false && values.wallet === null) {
-    found.push('SPOTRIG_RELAY=off cannot use the login in SPOTRIG_POOLS: set SPOTRIG_WALLET and SPOTRIG_PASSWORD');
+  if (values.relay === false) {
+    if (pools.some((pool) => pool.login !== null) && values.wallet === null) {
+      found.push('SPOTRIG_RELAY=off cannot use the login in SPOTRIG_POOLS: set SPOTRIG_WALLET and SPOTRIG_PASSWORD');
+    }
+    if (pools.some((pool) => !isPlain(pool))) {
+      found.push(
+        'SPOTRIG_RELAY=off cannot use socks5, pin, tls or a name for sni in SPOTRIG_POOLS: only the relay can',
+      );
+    }
   }
   if ((values.collectorPins?.length ?? 0) > 0 && values.collectors?.some((url) => url.startsWith('http:')) === true) {
     found.push('SPOTRIG_COLLECTOR_PIN needs https addresses in SPOTRIG_COLLECTOR: plain http has no key to pin');
   }
   return found;
+}
+
+/** What any miner can be told by its command line: an address, TLS or not, and whether the name is sent. */
+function isPlain({ host, tls, proxy }: PoolUrl): boolean {
+  if (proxy !== null) return false;
+  if (tls === null) return true;
+  const isAnyVersion = tls.minVersion === 'TLSv1.2' && tls.maxVersion === 'TLSv1.3';
+  return isAnyVersion && tls.pins.length === 0 && (tls.sni === null || tls.sni === host);
 }
 
 /** `https://host/a/entrypoint.sh?x#y` → `https://host/a`. */

@@ -2,7 +2,7 @@
 // A reader returns its value, or throws a Complaint that says what is wrong and how to mend it.
 import { chooseMiner, type MinerChoice } from '../miners/registry.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
-import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
+import { marketCountry, parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
 import { parseToken } from '../wire/token.ts';
 
 /** What is wrong with one value, as the end of a sentence that begins with the variable's name. */
@@ -100,7 +100,7 @@ function readHome(text: string): string {
 const country = (text: string): string => {
   const code = text.toUpperCase();
   if (!/^[A-Z]{2}$/.test(code)) throw new Complaint('must be two letters (ISO 3166-1), like RU');
-  return code === 'KZ' ? 'RU' : code; // machines that say KZ leave through Russian providers (facts/gigaspot.md)
+  return marketCountry(code);
 };
 
 export const SETTINGS = {
@@ -164,10 +164,13 @@ export const SETTINGS = {
   }),
   pools: setting<PoolUrl[]>({
     env: 'SPOTRIG_POOLS',
-    syntax: 'scheme://[login[:password]@]host:port[#country,…], separated by blanks',
+    syntax: 'scheme://[login[:password]@]host:port[?option=value&…][#country,…], separated by blanks',
     fallback: undefined,
     secret: true,
-    about: 'Pools in order of preference. This version uses the first. A login of its own replaces the miner’s.',
+    about:
+      'Pools in order of preference; those tagged with the machine’s country come first. Schemes: stratum+tcp, stratum+ssl. ' +
+      'A login of its own replaces the miner’s. Options: sni=none or a name; tls=1.2, 1.3 or 1.2-1.3; pin=base64 SHA-256 of ' +
+      'public keys (SPKI), else the first key seen is remembered; socks5=[login:password@]host:port; dialect=kaspa and the like.',
     read: readPools,
   }),
   wallet: setting<string | null>({

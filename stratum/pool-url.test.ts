@@ -11,7 +11,10 @@ describe('parsePoolUrl', () => {
         port: 5030,
         login: 'wallet.rig1',
         password: 'p@ss',
-        tags: ['RU', 'KZ'],
+        tls: null,
+        proxy: null,
+        dialect: null,
+        tags: ['RU'],
         url: 'stratum+tcp://ru.example.org:5030',
       },
     });
@@ -34,10 +37,58 @@ describe('parsePoolUrl', () => {
   });
 
   it('says all that is wrong at once, and no secret', () => {
-    const parsed = parsePoolUrl('stratum+ssl://:hunter2%@bad host:99999#Russia');
+    const parsed = parsePoolUrl('stratum+udp://:hunter2%@bad host:99999#Russia');
     expect(parsed).toHaveProperty('complaints.length', 5);
     expect(JSON.stringify(parsed)).not.toContain('hunter2');
-    expect(JSON.stringify(parsed)).toContain('stratum+ssl is not supported');
+    expect(JSON.stringify(parsed)).toContain('stratum+udp is not supported');
+  });
+
+  const KEY = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=';
+  const anyTls = { sni: 'pool.example', minVersion: 'TLSv1.2', maxVersion: 'TLSv1.3', pins: [] };
+
+  it.each([
+    ['ssl://pool.example:1', { tls: anyTls }],
+    ['stratum+tls://pool.example:1/?tls=1.2', { tls: { ...anyTls, maxVersion: 'TLSv1.2' } }],
+    ['stratum+ssl://pool.example:1?tls=1.3#RU', { tls: { ...anyTls, minVersion: 'TLSv1.3' }, tags: ['RU'] }],
+    ['stratum+ssl://pool.example:1?sni=none&tls=1.2-1.3', { tls: { ...anyTls, sni: null } }],
+    ['stratum+ssl://pool.example:1?sni=YA.ru', { tls: { ...anyTls, sni: 'ya.ru' } }],
+    ['stratum+ssl://192.0.2.1:1', { tls: { ...anyTls, sni: null } }],
+    [`ssl://pool.example:1?pin=${KEY},${KEY.slice(0, 43)}`, { tls: { ...anyTls, pins: [KEY, KEY] } }],
+    ['tcp://pool:1?socks5=proxy:1080', { proxy: { host: 'proxy', port: 1080, login: null, password: null } }],
+    [
+      'tcp://w:p?p@pool:1?socks5=me:a%40b%23@[::1]:1080&dialect=kaspa#KZ',
+      {
+        login: 'w',
+        password: 'p?p',
+        proxy: { host: '::1', port: 1080, login: 'me', password: 'a@b#' },
+        dialect: 'kaspa',
+        tags: ['RU'],
+      },
+    ],
+  ])('reads the options of %s', (text, wanted) => {
+    expect(parsePoolUrl(text)).toMatchObject({ pool: wanted });
+  });
+
+  it.each([
+    ['ssl://pool:1?sni=1.2.3.4', 'option sni'],
+    ['ssl://pool:1?sni=', 'option sni'],
+    ['ssl://pool:1?tls=1.1', 'option tls'],
+    ['ssl://pool:1?tls=1.3-1.2', 'option tls'],
+    ['ssl://pool:1?pin=abc', 'option pin'],
+    [`ssl://pool:1?pin=${KEY},`, 'option pin'],
+    ['tcp://pool:1?tls=1.2', 'need stratum+ssl'],
+    ['tcp://pool:1?socks5=hunter2@proxy:1080', 'option socks5'],
+    ['tcp://pool:1?socks5=a:@proxy:1080', 'option socks5'],
+    [`tcp://pool:1?socks5=a:${'x'.repeat(256)}@proxy:1080`, 'option socks5'],
+    ['tcp://pool:1?socks5=proxy', 'option socks5'],
+    ['tcp://pool:1?dialect=unknown', 'option dialect'],
+    ['tcp://pool:1?dialect=kaspa&dialect=kaspa', 'twice'],
+    ['tcp://w:x?hunter2=1@pool:1', 'is unknown'],
+  ])('refuses %s', (text, word) => {
+    const parsed = parsePoolUrl(text);
+    expect(parsed).toHaveProperty('complaints');
+    expect(JSON.stringify(parsed)).toContain(word);
+    expect(JSON.stringify(parsed)).not.toContain('hunter2');
   });
 
   it.each([

@@ -1,74 +1,231 @@
-// The address of a pool as a setting: stratum+tcp://login:password@host:port#RU,KZ
+// The address of a pool as a setting: stratum+ssl://login:password@host:port?sni=none&tls=1.2&socks5=host:port#RU,KZ
 import { isIP } from 'node:net';
+import { DIALECTS, type Dialect } from '../wire/dialect.ts';
 
 /** Schemes that the relay can dial. */
-const POOL_SCHEMES = ['stratum+tcp'] as const;
+const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl'] as const;
+type PoolScheme = (typeof POOL_SCHEMES)[number];
+
+/** Spellings in use among miners. */
+const SCHEME_ALIASES: ReadonlyMap<string, PoolScheme> = new Map([
+  ['stratum', 'stratum+tcp'],
+  ['tcp', 'stratum+tcp'],
+  ['stratum+tls', 'stratum+ssl'],
+  ['stratum+tcps', 'stratum+ssl'],
+  ['stratums', 'stratum+ssl'],
+  ['stratum-tls', 'stratum+ssl'],
+  ['stratum-ssl', 'stratum+ssl'],
+  ['ssl', 'stratum+ssl'],
+  ['tls', 'stratum+ssl'],
+]);
+
+export type TlsVersion = 'TLSv1.2' | 'TLSv1.3';
+
+/** How TLS is spoken to an endpoint. */
+export interface TlsOptions {
+  /** The name in the hello; null sends none (an IP address has none either). */
+  sni: string | null;
+  minVersion: TlsVersion;
+  maxVersion: TlsVersion;
+  /** Base64 SHA-256 of public keys (SPKI), one of which must be the pool's; [] = trust on first use. */
+  pins: string[];
+}
+
+/** A SOCKS5 proxy on the way to an endpoint; login and password are secrets, both null or both set. */
+export interface ProxyOptions {
+  host: string;
+  port: number;
+  login: string | null;
+  password: string | null;
+}
 
 /** One endpoint of a pool, taken apart. */
 export interface PoolUrl {
-  scheme: (typeof POOL_SCHEMES)[number];
+  scheme: PoolScheme;
   /** Name in lower case, or an address without brackets. */
   host: string;
   port: number;
   /** The endpoint's own login, which replaces the miner's. The password is a secret. */
   login: string | null;
   password: string | null;
-  /** Country tags, upper case, as written. */
+  /** null: no TLS. */
+  tls: TlsOptions | null;
+  proxy: ProxyOptions | null;
+  /** What the pool speaks, where its owner says so; null: the miner's first line tells. */
+  dialect: Dialect | null;
+  /** Countries of the machines that it is meant for, by `marketCountry`. */
   tags: string[];
-  /** `scheme://host:port`, without login and tags: may be shown and reported. */
+  /** `scheme://host:port`, without login, options and tags: may be shown and reported. */
   url: string;
 }
 
-/** Spellings in use among miners. */
-const SCHEME_ALIASES: Record<string, string> = { stratum: 'stratum+tcp', tcp: 'stratum+tcp' };
 const HOST_NAME =
   /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
+// Options begin at the first `?name=`, so a login that holds such a thing must be percent-encoded.
+const FORM = /^([a-z][a-z0-9+.-]*):\/\/(.*?)(?:\?([a-z0-9]+=[^#]*))?(?:#([^@#]*))?$/i;
 // The login reaches to the last @, because passwords carry any character; host and port hold no @.
-const FORM = /^([a-z][a-z0-9+.-]*):\/\/(?:(.*)@)?([^@#]*?)\/?(?:#(.*))?$/i;
+const BODY = /^(?:(.*)@)?([^@#?]*?)\/?$/;
+const OPTIONS = ['sni', 'tls', 'pin', 'socks5', 'dialect'] as const;
+/** RFC 1929 gives a byte for each length. */
+const SOCKS_WORD_MAX_BYTES = 255;
 
 /** Takes a pool's address apart, or says everything that is wrong with it, in words that repeat no login. */
 export function parsePoolUrl(text: string): { pool: PoolUrl } | { complaints: string[] } {
   const form = FORM.exec(text.trim());
-  if (form === null) return { complaints: ['must look like stratum+tcp://host:port'] };
-  const [, schemeText = '', userinfo, authority = '', tagText] = form;
+  const body = BODY.exec(form?.[2] ?? '@@');
+  if (form === null || body === null) return { complaints: ['must look like stratum+tcp://host:port'] };
+  const [, schemeText = '', , optionText = '', tagText = ''] = form;
+  const [, userinfo, authority = ''] = body;
   const complaints: string[] = [];
 
   const spelled = schemeText.toLowerCase();
-  const wanted = SCHEME_ALIASES[spelled] ?? spelled;
-  const scheme = POOL_SCHEMES.find((s) => s === wanted);
+  const scheme = POOL_SCHEMES.find((s) => s === (SCHEME_ALIASES.get(spelled) ?? spelled));
   if (scheme === undefined) {
     complaints.push(`the scheme ${spelled} is not supported; this version speaks ${POOL_SCHEMES.join(', ')}`);
   }
 
-  const address = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(authority);
-  const host = (address?.[1] ?? address?.[2] ?? '').toLowerCase();
-  const isGoodHost = address?.[1] === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
-  // A name that ends in a number is read as an address by resolvers, and this one is none.
-  if (!isGoodHost || (/(?:^|\.)\d+$/.test(host) && isIP(host) === 0)) {
-    complaints.push('the host must be a name, an IPv4 address, or an IPv6 address in brackets');
-  }
-  const portText = address?.[3] ?? '';
-  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  if (port < 1 || port > 65_535) complaints.push('the port must be given, from 1 to 65535');
+  const { host, port } = readAddress(authority);
+  if (host === null) complaints.push('the host must be a name, an IPv4 address, or an IPv6 address in brackets');
+  if (port === null) complaints.push('the port must be given, from 1 to 65535');
 
-  const colon = userinfo?.indexOf(':') ?? -1;
-  const login = decoded(colon === -1 ? userinfo : userinfo?.slice(0, colon));
-  const password = decoded(colon === -1 ? undefined : userinfo?.slice(colon + 1));
-  if (login === undefined || password === undefined) {
-    complaints.push('login and password must be percent-encoded UTF-8 without control characters (% as %25)');
-  } else if (login === '' || (login === null && password !== null)) {
-    complaints.push('the login before @ is empty');
-  }
+  const login = readLogin(userinfo);
+  if (typeof login === 'string') complaints.push(login);
 
-  const tags = tagText === undefined || tagText === '' ? [] : tagText.toUpperCase().split(',');
+  const tags = tagText === '' ? [] : tagText.toUpperCase().split(',');
   if (!tags.every((tag) => /^[A-Z]{2}$/.test(tag)))
     complaints.push('the tags after # must be countries of two letters');
 
-  if (complaints.length > 0 || scheme === undefined || login === undefined || password === undefined) {
+  const options = readOptions(optionText, complaints);
+  const { tls, ...others } = optionValues(options, host ?? '', scheme === 'stratum+ssl', complaints);
+
+  if (complaints.length > 0 || scheme === undefined || host === null || port === null || typeof login === 'string') {
     return { complaints };
   }
   const url = `${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${String(port)}`;
-  return { pool: { scheme, host, port, login, password, tags, url } };
+  const countries = [...new Set(tags.map((tag) => marketCountry(tag)))];
+  return { pool: { scheme, host, port, ...login, tls, ...others, tags: countries, url } };
+}
+
+/** The country that a code stands for: machines that say KZ leave through Russian providers (facts/gigaspot.md). */
+export function marketCountry(code: string): string {
+  return code === 'KZ' ? 'RU' : code;
+}
+
+/** Host and port, each null where it is wrong. */
+function readAddress(text: string): { host: string | null; port: number | null } {
+  const address = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text);
+  const host = (address?.[1] ?? address?.[2] ?? '').toLowerCase();
+  const isForm = address?.[1] === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
+  // A name that ends in a number is read as an address by resolvers, and this one is none.
+  const isGoodHost = isForm && !(/(?:^|\.)\d+$/.test(host) && isIP(host) === 0);
+  const portText = address?.[3] ?? '';
+  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
+  return { host: isGoodHost ? host : null, port: port >= 1 && port <= 65_535 ? port : null };
+}
+
+/** `login:password`, decoded; or what is wrong with it. */
+function readLogin(text: string | undefined): { login: string | null; password: string | null } | string {
+  const colon = text?.indexOf(':') ?? -1;
+  const login = decoded(colon === -1 ? text : text?.slice(0, colon));
+  const password = decoded(colon === -1 ? undefined : text?.slice(colon + 1));
+  if (login === undefined || password === undefined) {
+    return 'login and password must be percent-encoded UTF-8 without control characters (% as %25)';
+  }
+  if (login === '' || (login === null && password !== null)) return 'the login before @ is empty';
+  return { login, password };
+}
+
+type OptionTexts = Partial<Record<(typeof OPTIONS)[number], string>>;
+
+/** `sni=none&tls=1.2` by name. An unknown name is not repeated: it may be a piece of a password. */
+function readOptions(text: string, complaints: string[]): OptionTexts {
+  const found: OptionTexts = {};
+  for (const part of text === '' ? [] : text.split('&')) {
+    const name = OPTIONS.find((option) => part.toLowerCase().startsWith(`${option}=`));
+    if (name === undefined) {
+      complaints.push(`an option after ? is unknown; known are ${OPTIONS.join(', ')}`);
+    } else if (found[name] !== undefined) {
+      complaints.push(`the option ${name} is given twice`);
+    } else {
+      found[name] = part.slice(name.length + 1);
+    }
+  }
+  return found;
+}
+
+function optionValues(
+  options: OptionTexts,
+  host: string,
+  isTls: boolean,
+  complaints: string[],
+): Pick<PoolUrl, 'tls' | 'proxy' | 'dialect'> {
+  const isTlsOption = options.sni !== undefined || options.tls !== undefined || options.pin !== undefined;
+  if (isTlsOption && !isTls) complaints.push('the options sni, tls and pin need stratum+ssl');
+  const versions = readVersions(options.tls, complaints);
+  const sni = readSni(options.sni, host, complaints);
+  const pins = readPins(options.pin, complaints);
+  return {
+    tls: isTls ? { sni, ...versions, pins } : null,
+    proxy: readProxy(options.socks5, complaints),
+    dialect: readDialect(options.dialect, complaints),
+  };
+}
+
+function readSni(text: string | undefined, host: string, complaints: string[]): string | null {
+  if (text === undefined) return isIP(host) === 0 ? host : null;
+  const name = text.toLowerCase();
+  if (name === 'none') return null;
+  if (!HOST_NAME.test(name) || isIP(name) !== 0) complaints.push('the option sni must be a host name, or none');
+  return name;
+}
+
+function readVersions(text: string | undefined, complaints: string[]): Pick<TlsOptions, 'minVersion' | 'maxVersion'> {
+  const range = /^1\.([23])(?:-1\.([23]))?$/.exec(text ?? '1.2-1.3');
+  const [, low = '2', high = low] = range ?? [];
+  if (range === null || low > high) complaints.push('the option tls must be 1.2, 1.3 or 1.2-1.3');
+  const version = (minor: string): TlsVersion => (minor === '3' ? 'TLSv1.3' : 'TLSv1.2');
+  return { minVersion: version(low), maxVersion: version(high) };
+}
+
+/** Pins in plain base64, whatever alphabet they were written in. */
+function readPins(text: string | undefined, complaints: string[]): string[] {
+  const digests = (text === undefined ? [] : text.split(',')).map((pin) => {
+    const plain = decoded(pin) ?? '';
+    return /^[A-Za-z0-9+/_-]{43}=?$/.test(plain) ? Buffer.from(plain, 'base64') : Buffer.alloc(0);
+  });
+  if (digests.some((digest) => digest.length !== 32)) {
+    complaints.push('the option pin must be base64 SHA-256 digests (43 or 44 characters) of public keys, with commas');
+  }
+  return digests.map((digest) => digest.toString('base64'));
+}
+
+function readProxy(text: string | undefined, complaints: string[]): ProxyOptions | null {
+  if (text === undefined) return null;
+  const at = text.lastIndexOf('@');
+  const { host, port } = readAddress(text.slice(at + 1));
+  const login = readLogin(at === -1 ? undefined : text.slice(0, at));
+  const isGoodLogin =
+    typeof login !== 'string' &&
+    (login.login === null) === (login.password === null) &&
+    [login.login, login.password].every((word) => word === null || isSocksWord(word));
+  if (host === null || port === null || !isGoodLogin) {
+    complaints.push('the option socks5 must be host:port or login:password@host:port, percent-encoded');
+    return null;
+  }
+  return { host, port, ...login };
+}
+
+function isSocksWord(word: string): boolean {
+  const bytes = Buffer.byteLength(word);
+  return bytes >= 1 && bytes <= SOCKS_WORD_MAX_BYTES;
+}
+
+function readDialect(text: string | undefined, complaints: string[]): Dialect | null {
+  if (text === undefined) return null;
+  const known = DIALECTS.filter((dialect) => dialect !== 'unknown');
+  const dialect = known.find((name) => name === text.toLowerCase());
+  if (dialect === undefined) complaints.push(`the option dialect must be one of ${known.join(', ')}`);
+  return dialect ?? null;
 }
 
 /** Percent-decoding; null for nothing, undefined for what does not decode to printable text. */

@@ -1,5 +1,5 @@
 // The closed list of failure names that probe, relay and collector share (after OONI df-007, with spotrig's own additions;
-// the mapping from Node's error codes is in reporter/net/classify.ts). A failed probe is a good sample: its failure is data.
+// the mapping from Node's error codes is in stratum/failure-of.ts). A failed probe is a good sample: its failure is data.
 import * as z from 'zod/mini';
 
 /** Every failure name but the open `unknown_failure: …` form. */
