@@ -3,7 +3,9 @@
 import * as z from 'zod/mini';
 import { Failure, Operation } from './failure.ts';
 import { Amount, EndpointUrl, Name, UnixMs } from './fields.ts';
-import { AddressTrial, Network } from './reachability.ts';
+import { ControlSample, Network } from './reachability.ts';
+
+export { ControlSample } from './reachability.ts';
 
 /** Entries in one request. */
 export const CONTROL_ENTRIES_MAX = 16;
@@ -16,22 +18,6 @@ export const ControlRequest = z.object({
   entries: z.array(EndpointUrl).check(z.minLength(1), z.maxLength(CONTROL_ENTRIES_MAX)),
 });
 export type ControlRequest = z.infer<typeof ControlRequest>;
-
-/** The same steps as the worker's, from the collector's line. */
-export const ControlSample = z.object({
-  entry: EndpointUrl,
-  /** Which vantage point: the collector's own name, so that two collectors count as two controls. */
-  by: Name,
-  at_ms: UnixMs,
-  /** The deepest step that failed; both null when all went well. */
-  operation: z.nullable(Operation),
-  failure: z.nullable(Failure),
-  /** Addresses that the name has, by the collector's own resolver; [] for none. Fit to be pinned. */
-  addresses: z.array(z.string().check(z.maxLength(64))).check(z.maxLength(16)),
-  dns_failure: z.nullable(Failure),
-  trials: z.array(AddressTrial).check(z.maxLength(16)),
-});
-export type ControlSample = z.infer<typeof ControlSample>;
 
 /** The same endpoint as another network's workers saw it last: an inside control. */
 export const InsideControl = z.object({
@@ -51,6 +37,7 @@ export const ControlAnswer = z.object({
   now_ms: UnixMs,
   /** The asker as the collector sees him. */
   network: Network,
+  /** An entry that is neither here nor unlisted is still being measured: ask again. */
   samples: z.array(ControlSample).check(z.maxLength(CONTROL_ENTRIES_MAX)),
   /** Entries that collector.toml does not have. */
   unlisted: z.array(EndpointUrl).check(z.maxLength(CONTROL_ENTRIES_MAX)),

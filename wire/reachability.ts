@@ -160,6 +160,25 @@ export const Network = z.object({
 });
 export type Network = z.infer<typeof Network>;
 
+/** The same steps as the worker's, from the collector's line. */
+export const ControlSample = z.object({
+  entry: EndpointUrl,
+  /** Which vantage point: the collector's own name, so that two collectors count as two controls. */
+  by: Name,
+  at_ms: UnixMs,
+  /** The deepest step that failed; both null when all went well. */
+  operation: z.nullable(Operation),
+  failure: z.nullable(Failure),
+  /** Addresses that the name has, by the collector's own resolver; [] for none. Fit to be pinned. */
+  addresses: z.array(z.string().check(z.maxLength(64))).check(z.maxLength(16)),
+  dns_failure: z.nullable(Failure),
+  trials: z.array(AddressTrial).check(z.maxLength(16)),
+});
+export type ControlSample = z.infer<typeof ControlSample>;
+
+/** Control samples that a record carries. */
+export const RECORD_CONTROLS_MAX = 4;
+
 /** One endpoint, measured by a worker. A failed step is a good sample. */
 export const ReachabilityRecord = z.object({
   kind: z.literal('reachability'),
@@ -175,6 +194,11 @@ export const ReachabilityRecord = z.object({
   /** Addresses among these that only the collector's answer gave. */
   control_addresses: z.array(Address).check(z.maxLength(16)),
   attempts: Count,
+  /**
+   * What collectors answered about this target, one sample each: the collector that stores the record knows its own, and learns
+   * the others' from here. They count for this record alone, because a worker could have made them up.
+   */
+  controls: z.array(ControlSample).check(z.maxLength(RECORD_CONTROLS_MAX)),
   variants: z.array(Variant).check(z.maxLength(16)),
   stalls: z.array(Stall).check(z.maxLength(4)),
   bulk: z.array(Bulk).check(z.maxLength(6)),

@@ -3,8 +3,8 @@ import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
 import type { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
-import { judge } from '../../wire/judge.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
+import { judgedReachability } from '../analysis/reachability.ts';
 import { seriesOf } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
@@ -16,7 +16,6 @@ const DETAIL_EVENTS = 50;
 /** A day at one record of a kind per ten seconds. */
 const SERIES_RECORDS_MAX = 8640;
 const REACHABILITY_SINCE_MS = 3_600_000;
-const REACHABILITY_RECORDS_MAX = 5000;
 
 /** A whole number in a query, from `least` to `most`. */
 function numberIn(least: number, most: number, otherwise: number) {
@@ -83,19 +82,13 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
   });
 
   app.get('/api/v1/reachability', async (): Promise<ReachabilityAnswer> => {
-    const found = await store.reachability(clock.nowMs() - REACHABILITY_SINCE_MS, REACHABILITY_RECORDS_MAX);
-    const latest = new Map<string, (typeof found)[number]>();
-    for (const sample of found) {
-      const { role, host, port } = sample.record.target;
-      const key = `${sample.worker} ${role} ${host} ${port}`;
-      if (!latest.has(key)) latest.set(key, sample);
-    }
+    const judged = await judgedReachability({ store, since_ms: clock.nowMs() - REACHABILITY_SINCE_MS });
     return {
-      reachability: [...latest.values()].map(({ worker, at_ms, record }) => ({
+      reachability: judged.map(({ worker, at_ms, record, verdict }) => ({
         worker,
         at: new Date(at_ms).toISOString(),
         record,
-        verdict: judge({ sample: record, history: [], controls: [], inside: [] }),
+        verdict,
       })),
     };
   });

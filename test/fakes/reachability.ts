@@ -14,6 +14,7 @@ export function reachabilityOf(change: Partial<ReachabilityRecord> = {}): Reacha
     addresses: [wellTrial('203.0.113.10')],
     control_addresses: [],
     attempts: 1,
+    controls: [],
     variants: [],
     stalls: [],
     bulk: [],
