@@ -77,7 +77,15 @@ export const AddressTrial = z.object({
   tls: z.nullable(TlsStep),
   stratum: z.nullable(StratumStep),
   /** Of a collector or baseline target: the HTTP request instead of stratum. */
-  http: z.nullable(z.object({ ...Step, status: z.nullable(Count), location_host: z.nullable(HostName) })),
+  http: z.nullable(
+    z.object({
+      ...Step,
+      status: z.nullable(Count),
+      location_host: z.nullable(HostName),
+      rx_raw_bytes: z.nullable(Count),
+      ...Ack,
+    }),
+  ),
 });
 export type AddressTrial = z.infer<typeof AddressTrial>;
 
@@ -112,6 +120,8 @@ export const Stall = z.object({
   packets: z.nullable(Count),
   messages: Count,
   age_ms: Amount,
+  /** How long nothing had passed before the write that got no answer: tells an idle kill from a freeze. Null: nothing was written. */
+  idle_ms: z.nullable(Amount),
   /** How it ended: silence (a freeze), a reset, a normal end, or not at all while it was watched (all is well). */
   end: z.enum(['silence', 'rst', 'fin', 'alive']),
   ...Ack,
