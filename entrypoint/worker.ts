@@ -7,6 +7,7 @@ import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { findMarked } from '../platform/process.ts';
+import { algoProfile } from '../stratum/algos.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
@@ -84,6 +85,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports, endpoint: PoolUr
       clock: deps.clock,
       logger: deps.logger,
       meter: deps.meter,
+      hint: algoProfile(deps.config.algo),
       onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
     });
   try {

@@ -4,6 +4,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { dialPool } from './dial.ts';
+import type { DialectHint } from './dialects/detect.ts';
 import type { StratumEvent } from './dialects/dialect.ts';
 import { failureOf } from './failure-of.ts';
 import type { PoolUrl } from './pool-url.ts';
@@ -25,7 +26,7 @@ export interface LinkOptions {
   password: string | null;
   clock: Clock;
   meter: ShareMeter;
-  difficultyOne?: bigint;
+  hint?: DialectHint;
   /** The pool took the login. */
   onServed(): void;
   onLoginRefused(detail: string): void;
@@ -61,7 +62,7 @@ export class Link {
     const password = login === null ? options.password : options.pool.password;
     this.#read = new ReadAlong({
       login: login === null && password === null ? null : { login, password },
-      ...(options.difficultyOne === undefined ? {} : { difficultyOne: options.difficultyOne }),
+      ...(options.hint === undefined ? {} : { hint: options.hint }),
       onDialect: (dialect) => {
         this.dialect = dialect;
         options.meter.onDialect(url, dialect);

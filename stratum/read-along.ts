@@ -1,15 +1,15 @@
 // Reads a connection's lines in passing. The bytes go on first and are parsed afterwards, so reading delays nobody; only
 // where the relay has a login of its own, the miner's lines are looked at before they go on.
 import type { DialectReader, PoolLogin, StratumEvent } from './dialects/dialect.ts';
-import { detectDialect } from './dialects/detect.ts';
+import { detectDialect, type DialectHint } from './dialects/detect.ts';
 import { parseMessage, type JsonObject } from './dialects/message.ts';
 import { LineSplitter } from './lines.ts';
 
 export interface ReadAlongOptions {
   /** The login to put in place of the miner's; null passes the miner's bytes as they are. */
   login: PoolLogin | null;
-  /** The target that set_difficulty's 1 means; Bitcoin's by default. */
-  difficultyOne?: bigint;
+  /** Of the algorithm; a Bitcoin pool by default. */
+  hint?: DialectHint;
   onDialect(dialect: DialectReader['dialect'] | 'unknown'): void;
   onEvent(event: StratumEvent): void;
 }
@@ -71,8 +71,7 @@ export class ReadAlong {
 
   #detect(line: Buffer): void {
     if (this.#reader !== undefined || BLANK.test(line.toString('latin1'))) return;
-    const { difficultyOne } = this.#o;
-    this.#reader = detectDialect(parseMessage(line), difficultyOne === undefined ? {} : { difficultyOne });
+    this.#reader = detectDialect(parseMessage(line), this.#o.hint);
     this.#o.onDialect(this.#reader?.dialect ?? 'unknown');
   }
 

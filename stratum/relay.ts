@@ -8,6 +8,7 @@ import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import type { LifecycleEvent } from '../wire/records.ts';
 import { LINK_SOCKET } from './dial.ts';
+import type { DialectHint } from './dialects/detect.ts';
 import { Link } from './link.ts';
 import type { PoolUrl } from './pool-url.ts';
 import type { ShareMeter } from './share-meter.ts';
@@ -47,8 +48,8 @@ export interface RelayOptions {
   logger: Logger;
   meter: ShareMeter;
   onEvent(event: RelayEvent): void;
-  /** The target that this coin's pools mean by difficulty 1 in mining.set_difficulty; Bitcoin's by default. */
-  difficultyOne?: bigint;
+  /** What is known of the algorithm's pools (see algoProfile); a Bitcoin pool by default. */
+  hint?: DialectHint;
 }
 
 export interface Relay {
@@ -116,7 +117,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       password: options.password ?? null,
       clock: options.clock,
       meter: options.meter,
-      ...(options.difficultyOne === undefined ? {} : { difficultyOne: options.difficultyOne }),
+      ...(options.hint === undefined ? {} : { hint: options.hint }),
       onServed: () => onServed(link),
       onLoginRefused: (text) => {
         const detail = `${endpoint.url} refused the login: ${printable(text)}`;

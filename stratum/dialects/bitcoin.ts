@@ -10,7 +10,7 @@ const LOGINS_MAX = 16;
 
 export class BitcoinReader implements DialectReader {
   readonly dialect = 'bitcoin';
-  readonly #difficultyOne: bigint;
+  readonly #difficultyOne: bigint | null;
   readonly #jobs = new JobWorks();
   /** Ids of logins that wait for their answer. */
   readonly #logins = new Set<string>();
@@ -19,8 +19,8 @@ export class BitcoinReader implements DialectReader {
   /** Work per share for jobs to come: a target takes effect with the next job. */
   #work: number | null = null;
 
-  /** `difficultyOne`: the target that this coin's pools mean by difficulty 1; matters for set_difficulty only. */
-  constructor(difficultyOne: bigint = BITCOIN_DIFFICULTY_ONE) {
+  /** `difficultyOne`: the target that this coin's pools mean by difficulty 1; null where set_difficulty proves no work. */
+  constructor(difficultyOne: bigint | null = BITCOIN_DIFFICULTY_ONE) {
     this.#difficultyOne = difficultyOne;
   }
 
@@ -37,7 +37,8 @@ export class BitcoinReader implements DialectReader {
     const [first] = asList(message['params']);
     switch (message['method']) {
       case 'mining.set_difficulty':
-        return this.#setTarget(typeof first === 'number' ? targetOfDifficulty(first, this.#difficultyOne) : null);
+        if (typeof first !== 'number' || this.#difficultyOne === null) return this.#setTarget(null);
+        return this.#setTarget(targetOfDifficulty(first, this.#difficultyOne));
       case 'mining.set_target':
         return this.#setTarget(typeof first === 'string' ? targetOfHex(first) : null);
       case 'mining.notify': {
