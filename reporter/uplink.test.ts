@@ -192,6 +192,34 @@ describe('uplink', () => {
     await finish(uplink, 1000);
   }, 20_000);
 
+  it('leaves a collector that is judged blocked for the next, drops none, and goes back when it is well', async () => {
+    const spool = await spoolOf();
+    const uplink = uplinkOf(spool, { collectors: ['http://one.test', 'http://two.test', 'http://three.test'] });
+    const sentTo = async (detail: string): Promise<string | undefined> => {
+      const seen = collector.seen.length;
+      await spool.append([event(detail)]);
+      uplink.wake();
+      await pass(5_000, () => collector.seen.length > seen);
+      return collector.seen.at(-1)?.url.replace(/\/v1\/reports$/, '');
+    };
+    expect(await sentTo('a')).toBe('http://one.test');
+    uplink.setRanking([
+      { url: 'http://one.test/', verdict: 'blocked:tls' },
+      { url: 'http://two.test', verdict: 'degraded' },
+      { url: 'http://stranger.test', verdict: 'reachable' },
+    ]);
+    expect(await sentTo('b')).toBe('http://three.test'); // nothing bad is known of it
+    uplink.setRanking([{ url: 'http://three.test', verdict: 'blocked:tcp' }]);
+    expect(await sentTo('c')).toBe('http://two.test');
+    collector.fate = ({ url }) => (url.startsWith('http://two.test') ? 'drop_before' : 'ok');
+    await sentTo('d');
+    await pass(5_000, () => collector.stored.length === 4);
+    expect(collector.seen.at(-1)?.url).toBe('http://one.test/v1/reports'); // blocked, but better than none
+    uplink.setRanking([{ url: 'http://one.test', verdict: 'reachable' }]);
+    expect(await sentTo('e')).toBe('http://one.test');
+    await finish(uplink, 1000);
+  });
+
   it('tries everyone once more when it has to finish, and ends in time when one hangs', async () => {
     const spool = await spoolOf();
     await spool.append([event('one')]);

@@ -8,6 +8,7 @@ import { messageOf } from '../platform/errors.ts';
 import type { HttpAnswer, httpRequest } from '../platform/http.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Envelope } from '../wire/envelope.ts';
+import { standing, type VerdictName } from '../wire/verdict.ts';
 import * as fit from './fit.ts';
 import type { EventInput } from './run-view.ts';
 import type { Spool, SpoolEntry } from './spool/spool.ts';
@@ -43,6 +44,9 @@ export interface UplinkOptions {
 /** One collector URL and when it may be tried again. */
 interface Route {
   url: string;
+  /** Its place in the settings. */
+  place: number;
+  verdict: VerdictName | null;
   notBeforeMs: number;
   failures: number;
   /** The owner was told that this one refuses the token. */
@@ -70,13 +74,27 @@ export class Uplink {
 
   constructor(o: UplinkOptions) {
     this.#o = o;
-    this.#routes = o.collectors.map((url) => ({
+    this.#routes = o.collectors.map((url, place) => ({
       url: url.replace(/\/+$/, ''),
+      place,
+      verdict: null,
       notBeforeMs: 0,
       failures: 0,
       refusalSaid: false,
     }));
     this.#done = this.#run();
+  }
+
+  /**
+   * What the prober found about the collectors, by their URLs: blocked ones come last, none is dropped, and the order of the
+   * settings decides among equals. A URL that is not named keeps what was known.
+   */
+  setRanking(ranks: readonly { url: string; verdict: VerdictName | null }[]): void {
+    for (const { url, verdict } of ranks) {
+      const route = this.#routes.find((r) => r.url === url.replace(/\/+$/, ''));
+      if (route !== undefined) route.verdict = verdict;
+    }
+    this.#routes.sort((a, b) => standing(a.verdict) - standing(b.verdict) || a.place - b.place);
   }
 
   /** There is a new report. */
