@@ -65,7 +65,11 @@ export function standing(verdict: VerdictName | null): number {
     case 'pool_down':
     case 'pool_refuses':
       return 3;
-    default:
+    case 'blocked:dns':
+    case 'blocked:tcp':
+    case 'blocked:tls':
+    case 'blocked:stratum':
+    case 'blocked:throttled':
       return 4;
   }
 }
