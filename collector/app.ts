@@ -14,6 +14,7 @@ import { helloRoute } from './routes/hello.ts';
 import { loginRoutes } from './routes/login.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { pageRoutes } from './routes/page.ts';
+import { reachabilityRoutes } from './routes/reachability.ts';
 import { readerRoutes } from './routes/reader.ts';
 import { releaseRoutes } from './routes/release.ts';
 import { reportsRoute } from './routes/reports.ts';
@@ -79,6 +80,7 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
     browser.register(async (reader) => {
       reader.addHook('onRequest', async (request) => requireReader(request, deps));
       readerRoutes(reader, deps);
+      reachabilityRoutes(reader, deps);
       metricsRoute(reader, deps);
     });
   });

@@ -1,7 +1,7 @@
 // What the reader's API of the collector answers. Times are ISO 8601 in UTC; units are in the names; unknown is null.
 import * as z from 'zod/mini';
-import { Amount, BootId, Count, WorkerName } from './fields.ts';
-import { Network, ReachabilityRecord } from './reachability.ts';
+import { Amount, BootId, Count, EndpointUrl, WorkerName } from './fields.ts';
+import { Network, ReachabilityRecord, Target } from './reachability.ts';
 import { GpuSample, MINER_STATES } from './records.ts';
 import { Verdict } from './verdict.ts';
 
@@ -75,12 +75,17 @@ export const SeriesAnswer = z.object({
 });
 export type SeriesAnswer = z.infer<typeof SeriesAnswer>;
 
-/** `GET /api/v1/reachability`: the newest sample of each worker and target, as the worker measured it. */
+/**
+ * `GET /api/v1/reachability`: the newest sample of each worker and target, as the worker measured it; with `?worker=`, or with
+ * `?target=` (its URL) and `?network=` (its key), only those.
+ */
 export const ReachabilityAnswer = z.object({
   reachability: z.array(
     z.object({
       worker: WorkerName,
       at: z.string(),
+      /** The worker's network as the collector saw it at that time. */
+      network: Network,
       record: ReachabilityRecord,
       /** As the collector judges it, with every control and inside control that it has. */
       verdict: Verdict,
@@ -89,22 +94,31 @@ export const ReachabilityAnswer = z.object({
 });
 export type ReachabilityAnswer = z.infer<typeof ReachabilityAnswer>;
 
+/** Samples come every 15 to 20 minutes: two missed, and what was measured last says little about now. */
+export const REACHABILITY_STALE_MS = 2_400_000;
+
 /** One cell of the matrix endpoint × network. */
 export const MatrixCell = z.object({
-  target: z.string(),
-  role: z.enum(['pool', 'collector', 'frps', 'baseline']),
-  /** `AS12345 · RU`'s parts; key is the prefix where no AS is known. */
+  target: EndpointUrl,
+  role: Target.shape.role,
+  /** Key is the prefix where no AS is known. The address is null: a cell may be of several workers. */
   network: Network,
-  /** The newest sample's verdict by the collector, and since when verdicts of this name follow one another. */
+  /** Of the newest sample that says what most workers of the network say, as the collector judges it. */
   verdict: Verdict,
+  /** Since when the agreeing worker that has said so for longest has said so. */
   since: z.string(),
+  /** The moment of that newest sample; older than REACHABILITY_STALE_MS = old. */
   at: z.string(),
-  /** Workers of this network that measured it in the time shown, and how many of them agree with the verdict's name. */
+  /** Workers of this network whose newest sample tells something, and how many of them agree with the verdict's name. */
   workers: Count,
   agreeing: Count,
 });
 export type MatrixCell = z.infer<typeof MatrixCell>;
 
-/** `GET /api/v1/reachability/matrix` (and `.csv`, one row a cell). */
-export const MatrixAnswer = z.object({ cells: z.array(MatrixCell) });
+/** `GET /api/v1/reachability/matrix`: worst first, old cells last. `/api/v1/reachability/matrix.csv` has one row a cell. */
+export const MatrixAnswer = z.object({
+  cells: z.array(MatrixCell),
+  /** Cells that were too many to be told, the least bad ones. */
+  left_out: Count,
+});
 export type MatrixAnswer = z.infer<typeof MatrixAnswer>;

@@ -11,9 +11,7 @@ import {
   sharesRecord,
   typicalEnvelope,
 } from '../../test/fakes/reports.ts';
-import { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
-import type { ReachabilityRecord } from '../../wire/reachability.ts';
-import { poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
+import { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 
 const HOSTILE = `<script>alert(1)</script>"'\`\${x}\\ \n\u0000\u001b[31m\u202e =cmd|' /C calc'!A0`;
 
@@ -147,7 +145,7 @@ describe('/api/v1/workers/{id}/series', () => {
   });
 });
 
-describe('/api/v1/events and /api/v1/reachability', () => {
+describe('/api/v1/events', () => {
   it('answers events of all workers or of one', async () => {
     await collector.report(envelope({ sentAt: now, records: [lifecycleRecord(now - 2, { event: 'a' })] }));
     await collector.report(
@@ -160,27 +158,5 @@ describe('/api/v1/events and /api/v1/reachability', () => {
     expect(await names('?worker=rig-1')).toEqual(['a']);
     expect((await collector.get('/api/v1/events?limit=0')).statusCode).toBe(400);
     expect((await collector.get('/api/v1/events?worker=A%27')).statusCode).toBe(400);
-  });
-
-  it('answers the newest sample of each worker and target', async () => {
-    const sample = (at_ms: number, host: string, failure: ReachabilityRecord['failure']): ReachabilityRecord =>
-      reachabilityOf({
-        at_ms,
-        target: poolTarget(host, 3333),
-        operation: failure === null ? null : 'connect',
-        failure,
-      });
-    expect(await json('/api/v1/reachability')).toEqual({ reachability: [] });
-    const records = [
-      sample(now - 2, 'a.example', null),
-      sample(now - 1, 'a.example', 'connection_reset'),
-      sample(now - 3, 'b.example', null),
-    ];
-    await collector.report(envelope({ sentAt: now, records }));
-    const { reachability } = ReachabilityAnswer.parse(await json('/api/v1/reachability'));
-    expect(reachability.map(({ worker, record }) => [worker, record.target.host, record.failure])).toEqual([
-      ['rig-1', 'a.example', 'connection_reset'],
-      ['rig-1', 'b.example', null],
-    ]);
   });
 });

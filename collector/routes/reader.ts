@@ -1,21 +1,20 @@
-// The reader's API: the fleet, one worker, its last hours, events, reachability. Its shapes are wire/api.ts.
+// The reader's API: the fleet, one worker, its last hours, events. Reachability is in reachability.ts. Its shapes are wire/api.ts.
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
-import type { EventsAnswer, ReachabilityAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
+import type { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
-import { judgedReachability } from '../analysis/reachability.ts';
 import { seriesOf } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
 import { Refusal } from '../refusal.ts';
 import type { WorkerFacts } from '../store/store.ts';
+import { parsed } from './query.ts';
 
 const DETAIL_LOG_LINES = 200;
 const DETAIL_EVENTS = 50;
 /** A day at one record of a kind per ten seconds. */
 const SERIES_RECORDS_MAX = 8640;
-const REACHABILITY_SINCE_MS = 3_600_000;
 
 /** A whole number in a query, from `least` to `most`. */
 function numberIn(least: number, most: number, otherwise: number) {
@@ -80,23 +79,4 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
     const events = await store.events(worker === undefined ? { limit } : { limit, worker });
     return { events: events.map(eventRow) };
   });
-
-  app.get('/api/v1/reachability', async (): Promise<ReachabilityAnswer> => {
-    const judged = await judgedReachability({ store, since_ms: clock.nowMs() - REACHABILITY_SINCE_MS });
-    return {
-      reachability: judged.map(({ worker, at_ms, record, verdict }) => ({
-        worker,
-        at: new Date(at_ms).toISOString(),
-        record,
-        verdict,
-      })),
-    };
-  });
-}
-
-function parsed<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
-  const result = z.safeParse(schema, value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new Refusal('bad_request', issue?.message ?? 'a parameter is wrong', { field: issue?.path.join('.') ?? '' });
 }

@@ -1,5 +1,6 @@
 // Reachability records as the tests need them.
-import type { AddressTrial, ReachabilityRecord } from '../../wire/reachability.ts';
+import type { AddressTrial, Network, ReachabilityRecord } from '../../wire/reachability.ts';
+import type { Verdict, VerdictName } from '../../wire/verdict.ts';
 
 /** A plain pool that answered its first step; `change` overrides fields. */
 export function reachabilityOf(change: Partial<ReachabilityRecord> = {}): ReachabilityRecord {
@@ -50,4 +51,14 @@ export function wellTrial(address: string, attempt = 0): AddressTrial {
     },
     http: null,
   };
+}
+
+/** A verdict of this name without details. */
+export function verdictOf(verdict: VerdictName): Verdict {
+  return { verdict, layer: null, method: null, scope: null, flags: [], confidence: 0.9, evidence: [] };
+}
+
+/** An autonomous system as the collector's file names it. */
+export function networkOf(asn: number, country: string | null): Network {
+  return { address: null, asn, country, key: `AS${asn}` };
 }

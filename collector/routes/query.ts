@@ -1,0 +1,11 @@
+// What stands in a reader's URL.
+import * as z from 'zod/mini';
+import { Refusal } from '../refusal.ts';
+
+/** Parameters by their schema. Throws Refusal `bad_request` that names the wrong one. */
+export function parsed<T extends z.ZodMiniType>(schema: T, value: unknown): z.output<T> {
+  const result = z.safeParse(schema, value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new Refusal('bad_request', issue?.message ?? 'a parameter is wrong', { field: issue?.path.join('.') ?? '' });
+}
