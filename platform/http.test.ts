@@ -1,14 +1,10 @@
-import { createHash, X509Certificate } from 'node:crypto';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, expect, it } from 'vitest';
+import { makeCertificate } from '../test/fakes/certificate.ts';
 import { openBody } from './http-body.ts';
 import { httpRequest } from './http.ts';
-import { runForOutput } from './process.ts';
 
 const servers: Server[] = [];
 afterEach(() => {
@@ -70,16 +66,7 @@ it('names what went wrong: too large, too slow, cut off, refused, no address', a
 });
 
 it('with a pin, takes a self-signed server by its key and sends nothing to another', async () => {
-  const dir = await mkdtemp(join(tmpdir(), 'spotrig-pin-'));
-  const made = await runForOutput({
-    argv: ['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', '/CN=localhost', '-keyout', join(dir, 'key'), '-out', join(dir, 'cert')],
-    env: { PATH: process.env['PATH'] ?? '' },
-    timeoutMs: 10_000,
-    maxBytes: 10_000,
-  }); // prettier-ignore
-  expect(made.code, made.stderr).toBe(0);
-  const [key, cert] = await Promise.all([readFile(join(dir, 'key')), readFile(join(dir, 'cert'))]);
-  await rm(dir, { recursive: true });
+  const { key, cert, spki_sha256: pin } = await makeCertificate();
   let requests = 0;
   const port = await listen(
     https.createServer({ key, cert }, (_req, res) => {
@@ -87,9 +74,6 @@ it('with a pin, takes a self-signed server by its key and sends nothing to anoth
       res.end('in');
     }),
   );
-  const pin = createHash('sha256')
-    .update(new X509Certificate(cert).publicKey.export({ type: 'spki', format: 'der' }))
-    .digest('base64');
   const ask = (pins: string[]) =>
     httpRequest({ url: `https://127.0.0.1:${port}/`, body: 'secret', timeoutMs: 5000, maxBytes: 100, pinSha256: pins });
   expect((await ask([Buffer.alloc(32).toString('base64'), pin])).body.toString()).toBe('in');
