@@ -44,13 +44,16 @@ export async function httpStep(
   const lines = [`GET ${request.path} HTTP/1.1`, `Host: ${request.host}`, `User-Agent: ${request.agent}`];
   const text = [...lines, 'Accept: */*', 'Connection: close', '', ''].join('\r\n');
   const isWhole = (bytes: Buffer): boolean => bytes.length >= REPLY_MAX_BYTES || hasWholeHead(bytes.toString('latin1'));
-  const { heard, ms } = await ask(connection, stream, text, isWhole, limits);
+  const before = connection.rx_bytes;
+  const { heard, ms, ack } = await ask(connection, stream, text, isWhole, limits);
   const page = parsePage(heard.bytes.toString('latin1'));
   return {
     failure: httpFailure(page, heard.end),
     ms,
     status: page?.status ?? null,
     location_host: page?.location_host ?? null,
+    rx_raw_bytes: connection.rx_bytes - before,
+    ...ack,
   };
 }
 
@@ -110,9 +113,9 @@ export async function watch(
     lastMs = clock.monoMs();
     for (const byte of chunk) if (byte === 0x0a) messages++;
   });
-  const stall = (end: Stall['end'], atMs: number, ack: AckReading): Stall => {
+  const stall = (end: Stall['end'], atMs: number, ack: AckReading, idle_ms: number | null = null): Stall => {
     const raw_bytes = connection.rx_bytes;
-    return { raw_bytes, packets: null, messages, age_ms: atMs - begunMonoMs, end, ...ack };
+    return { raw_bytes, packets: null, messages, age_ms: atMs - begunMonoMs, idle_ms, end, ...ack };
   };
   const ended = await within(clock, limits.watch_ms, connection.ended);
   const nowMs = clock.monoMs();
@@ -122,7 +125,8 @@ export async function watch(
   const answered = await within(clock, limits.ack_ms, connection.ended);
   const ack = await connection.ack();
   const isSwallowed = answered === null && (ack.tx_unacked_bytes ?? 0) > 0;
-  return isSwallowed ? stall('silence', frozenMs, ack) : stall('alive', nowMs, ack);
+  const idleMs = nowMs - frozenMs;
+  return isSwallowed ? stall('silence', frozenMs, ack, idleMs) : stall('alive', nowMs, ack, idleMs);
 }
 
 /** What comes within the time; null when nothing does. */
