@@ -10,6 +10,8 @@ import { SpotrigError, messageOf } from '../platform/errors.ts';
 import { requireReader, workerOf } from './access.ts';
 import type { CollectorDeps } from './deps.ts';
 import { Refusal } from './refusal.ts';
+import { bulkRoutes } from './routes/bulk.ts';
+import { controlRoute } from './routes/control.ts';
 import { helloRoute } from './routes/hello.ts';
 import { loginRoutes } from './routes/login.ts';
 import { metricsRoute } from './routes/metrics.ts';
@@ -71,6 +73,8 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
     });
     worker.register(async (scope) => reportsRoute(scope, deps));
     worker.register(async (scope) => helloRoute(scope, deps));
+    worker.register(async (scope) => controlRoute(scope, deps));
+    worker.register(async (scope) => bulkRoutes(scope, deps));
   });
   app.register(async (browser) => {
     defaultHeaders(browser, BROWSER_HEADERS);

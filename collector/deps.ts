@@ -1,5 +1,6 @@
 import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { Controls } from './control/controls.ts';
 import type { Counters } from './counters.ts';
 import type { KeyRing } from './keys.ts';
 import type { PageFile } from './page-files.ts';
@@ -13,6 +14,7 @@ export interface CollectorDeps {
   clock: Clock;
   logger: Logger;
   counters: Counters;
+  controls: Controls;
   settings: Settings;
   /** The built page's files, by path; empty where it was not built. */
   page: readonly PageFile[];

@@ -8,7 +8,9 @@ import { messageOf } from '../platform/errors.ts';
 import { type Logger, createLogger } from '../platform/logger.ts';
 import { registerSecret } from '../platform/secrets.ts';
 import { buildApp } from './app.ts';
+import { makeControls, vantageName } from './control/make-controls.ts';
 import { Counters } from './counters.ts';
+import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
 import { readPage } from './page-files.ts';
 import { retain } from './retention.ts';
@@ -62,9 +64,13 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     const keys = await loadKeys(settings.data_dir);
     const page = await readPage(settings.page_dir);
     const store = openSqliteStore(join(settings.data_dir, DATABASE_FILE));
-    const app = buildApp({ store, keys, clock: realClock, logger, counters: new Counters(), settings, page });
+    const { config } = settings;
+    const name = await vantageName(config, settings.data_dir);
     const ended = new AbortController();
+    const controls = makeControls({ config, name, clock: realClock, logger, store, signal: ended.signal });
+    const app = buildApp({ store, keys, clock: realClock, logger, counters: new Counters(), controls, settings, page });
     const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });
+    const judging = keepJudging({ store, clock: realClock, logger, signal: ended.signal });
     try {
       const url = await app.listen({ ...settings.listen, listenTextResolver: () => '' });
       // Printed at every log level: it is what a parent process waits for.
@@ -77,7 +83,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
       await app.close();
       cut();
-      await pruning;
+      await Promise.all([pruning, judging]);
       await store.close();
     }
     logger.info({}, 'collector stopped');

@@ -1,11 +1,12 @@
-// The collector's settings: flags, and SPOTRIG_ADMIN_TOKEN. Read in one place, all complaints at once.
+// The collector's settings: flags, SPOTRIG_ADMIN_TOKEN, and collector.toml (config.ts). Read in one place, all complaints at once.
 import { BlockList, isIP } from 'node:net';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { messageOf } from '../platform/errors.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
 import { isLoopbackHost } from './access.ts';
+import { CONFIG_FILE, type CollectorConfig, defaultConfig, readConfig } from './config.ts';
 
 export interface Settings {
   /** The address as `server.listen` takes it: without brackets. Port 0: any free one. */
@@ -23,6 +24,7 @@ export interface Settings {
   offline_after_ms: number;
   /** Raw records live this long after they were received. */
   keep_ms: number;
+  config: CollectorConfig;
 }
 
 export type SettingsResult =
@@ -36,6 +38,8 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
 
   --listen HOST:PORT       address to serve on (default 127.0.0.1:8480)
   --data DIR               database and token keys (default ./var/collector)
+  --config FILE            collector.toml: pools to measure for workers, their networks (default DIR/collector.toml of --data, if there;
+                           docs/collector.toml.example has every key)
   --release DIR            the build that workers fetch: entrypoint.sh, loader.sh, artifacts (default ./dist)
   --page DIR               the built page (default ./dist/page)
   --admin-token-file FILE  token that readers need (or the variable SPOTRIG_ADMIN_TOKEN); without one only loopback is served
@@ -51,6 +55,7 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
 const OPTIONS = {
   listen: { type: 'string', default: '127.0.0.1:8480' },
   data: { type: 'string', default: './var/collector' },
+  config: { type: 'string' },
   release: { type: 'string', default: './dist' },
   page: { type: 'string', default: './dist/page' },
   'admin-token-file': { type: 'string' },
@@ -113,9 +118,19 @@ export function readSettings(
     log_level: flags['log-level'],
     offline_after_ms: numberOf('offline-after-s', flags['offline-after-s'], 1, 86_400) * 1000,
     keep_ms: numberOf('keep-days', flags['keep-days'], 1, 366) * DAY_MS,
+    config: configOf(flags.config, flags.data, complaints),
   };
   complaints.push(...exposureComplaints(settings, flags['admin-token-file'] !== undefined));
   return complaints.length > 0 ? { kind: 'wrong', complaints } : { kind: 'settings', settings };
+}
+
+function configOf(named: string | undefined, dataDir: string, complaints: string[]): CollectorConfig {
+  const path = named ?? join(dataDir, CONFIG_FILE);
+  if (named === undefined && !existsSync(path)) return defaultConfig();
+  const read = readConfig(resolve(path));
+  if ('config' in read) return read.config;
+  complaints.push(...read.complaints.map((complaint) => `--config ${complaint}`));
+  return defaultConfig();
 }
 
 /** What is not safe to serve: see design section 5. */

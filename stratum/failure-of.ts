@@ -18,6 +18,13 @@ const BY_CODE: ReadonlyMap<string, (typeof FAILURES)[number]> = new Map([
   ['ENOBUFS', 'no_buffer_space'],
   ['ENOTFOUND', 'dns_nxdomain_error'],
   ['ENODATA', 'dns_no_answer'],
+  // c-ares; its time-out is spelled so.
+  ['ETIMEOUT', 'generic_timeout_error'],
+  ['ECANCELLED', 'interrupted'],
+  ['EREFUSED', 'dns_refused_error'],
+  ['ESERVFAIL', 'dns_servfail_error'],
+  ['EBADRESP', 'dns_server_misbehaving'],
+  ['EFORMERR', 'dns_server_misbehaving'],
   ['EAI_AGAIN', 'dns_temporary_failure'],
   ['EAI_FAIL', 'dns_non_recoverable_failure'],
   ['ERR_TLS_CERT_ALTNAME_INVALID', 'ssl_invalid_hostname'],

@@ -2,7 +2,7 @@
 // collector.toml by their address; anything else is `unlisted`, and no address that a worker sends is ever dialled.
 import * as z from 'zod/mini';
 import { Failure, Operation } from './failure.ts';
-import { Amount, EndpointUrl, Name, UnixMs } from './fields.ts';
+import { Amount, Count, EndpointUrl, Name, UnixMs } from './fields.ts';
 import { ControlSample, Network } from './reachability.ts';
 
 export { ControlSample } from './reachability.ts';
@@ -47,3 +47,7 @@ export const ControlAnswer = z.object({
     .check(z.maxLength(CONTROL_ENTRIES_MAX)),
 });
 export type ControlAnswer = z.infer<typeof ControlAnswer>;
+
+/** Answer to `POST /v1/bulk`: bytes that arrived. `GET /v1/bulk?bytes=N` answers N random bytes. */
+export const BulkAck = z.object({ bytes: Count });
+export type BulkAck = z.infer<typeof BulkAck>;

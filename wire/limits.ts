@@ -6,6 +6,10 @@ export const REPORT_BODY_MAX_BYTES = 262_144;
 export const REPORT_WIRE_MAX_BYTES = 131_072;
 /** Largest body of `POST /v1/hello`. */
 export const HELLO_BODY_MAX_BYTES = 300;
+/** Largest body of `POST /v1/control`. */
+export const CONTROL_BODY_MAX_BYTES = 8192;
+/** Most bytes that `GET /v1/bulk` sends and `POST /v1/bulk` takes. */
+export const BULK_MAX_BYTES = 262_144;
 /** Records in one envelope. */
 export const RECORDS_MAX = 200;
 /** GPUs in one record; no rig on the market has more. */

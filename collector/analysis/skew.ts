@@ -1,4 +1,6 @@
 import type { Envelope } from '../../wire/envelope.ts';
+import type { Network } from '../../wire/reachability.ts';
+import type { WireRecord } from '../../wire/records.ts';
 import type { NewReport } from '../store/store.ts';
 
 /** A smaller difference may be the network's; a larger one is a wrong clock, and the records are moved by it. */
@@ -25,4 +27,13 @@ export function correctReport(envelope: Envelope, received_at_ms: number, keep_m
     skew_ms,
     records: records.filter((timed) => timed.at_ms >= received_at_ms - keep_ms),
   };
+}
+
+/**
+ * The record with what the collector knows better: the network is the one that the report came from, and this collector's own
+ * control samples are in its store; a worker's copies of them prove nothing.
+ */
+export function stampedRecord(record: WireRecord, network: Network, own_name: string): WireRecord {
+  if (record.kind !== 'reachability') return record;
+  return { ...record, egress: network, controls: record.controls.filter((sample) => sample.by !== own_name) };
 }

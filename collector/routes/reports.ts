@@ -7,8 +7,9 @@ import { codeOf } from '../../platform/errors.ts';
 import { Envelope, WIRE_VERSION } from '../../wire/envelope.ts';
 import type { ReportAck } from '../../wire/envelope.ts';
 import { REPORT_BODY_MAX_BYTES, REPORT_WIRE_MAX_BYTES } from '../../wire/limits.ts';
-import { correctReport } from '../analysis/skew.ts';
+import { correctReport, stampedRecord } from '../analysis/skew.ts';
 import type { CollectorDeps } from '../deps.ts';
+import { networkOf } from '../networks/network.ts';
 import { RateLimit } from '../rate-limit.ts';
 import { Refusal } from '../refusal.ts';
 import type { NewReport } from '../store/store.ts';
@@ -47,7 +48,7 @@ export function reportsRoute(app: FastifyInstance, deps: CollectorDeps): void {
       takeQuota(bytes, request, body.length, deps.clock.monoMs());
       const envelope = parseEnvelope(body);
       requireOwnName(request, envelope.worker);
-      const report = correctReport(envelope, deps.clock.nowMs(), deps.settings.keep_ms);
+      const report = correctReport(withStamps(envelope, request), deps.clock.nowMs(), deps.settings.keep_ms);
       if (report.records.length === 0) {
         deps.counters.add('reports_too_old');
         return { acked: envelope.seq };
@@ -58,6 +59,13 @@ export function reportsRoute(app: FastifyInstance, deps: CollectorDeps): void {
       return { acked: envelope.seq };
     },
   });
+
+  function withStamps(envelope: Envelope, request: FastifyRequest): Envelope {
+    if (!envelope.records.some((record) => record.kind === 'reachability')) return envelope;
+    const network = networkOf(request.ip, deps.settings.config.asns);
+    const records = envelope.records.map((record) => stampedRecord(record, network, deps.controls.by));
+    return { ...envelope, records };
+  }
 
   async function noteDuplicateBoot(report: NewReport): Promise<void> {
     if (duplicateBoots.take(report.worker, 1, deps.clock.monoMs()) !== 0) return;

@@ -66,4 +66,38 @@ export const MIGRATIONS: readonly string[] = [
     created_ms INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- No release has written samples before this step: they were a kind of record that nothing measured yet.
+  DROP INDEX records_reachability;
+  DELETE FROM records WHERE kind = 'reachability';
+
+  -- What is looked at often stands before the long texts: SQLite reads a row from its beginning.
+  CREATE TABLE reachability (
+    sample_id INTEGER PRIMARY KEY,
+    worker_no INTEGER NOT NULL,
+    boot_no INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    network_key TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    -- When the collector judges it next; null: it is settled.
+    judge_at_ms INTEGER,
+    since_ms INTEGER,
+    verdict TEXT,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX reachability_of_worker ON reachability (worker_no, target, at_ms);
+  CREATE INDEX reachability_of_target ON reachability (target, at_ms, network_key);
+  CREATE INDEX reachability_at ON reachability (at_ms, worker_no, target);
+  CREATE INDEX reachability_to_judge ON reachability (judge_at_ms, at_ms) WHERE judge_at_ms IS NOT NULL;
+
+  CREATE TABLE control_samples (
+    sample_id INTEGER PRIMARY KEY,
+    entry TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX control_samples_of_entry ON control_samples (entry, at_ms);
+  `,
 ];

@@ -77,7 +77,6 @@ const SQL = {
     AND at_ms >= ? AND kind = ? ORDER BY at_ms DESC LIMIT ?`,
   events: `${RECORDS} WHERE r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
   eventsOf: `${RECORDS} WHERE w.worker = ? AND r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
-  reachability: `${RECORDS} WHERE r.kind = 'reachability' AND r.at_ms >= ? ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
 
   revokeToken: 'INSERT INTO revoked_tokens (digest, reason, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
   revokeWorker: `INSERT INTO revoked_workers (worker, expires_up_to_s, reason, created_ms) VALUES (?, ?, ?, ?)

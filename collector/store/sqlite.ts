@@ -4,10 +4,11 @@
 import { tellingEvent } from '../analysis/telling-event.ts';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
-import type { ReachabilityRecord } from '../../wire/reachability.ts';
 import type { HostRecord, WireRecord } from '../../wire/records.ts';
 import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
+import type { SampleStore } from './sample-store.ts';
+import { SqliteSamples } from './sqlite-samples.ts';
 import { WalSync } from './wal-sync.ts';
 import type {
   AddOutcome,
@@ -42,6 +43,7 @@ class SqliteStore implements Store {
   readonly #sql: ReturnType<typeof statements>;
   readonly #wal: WalSync;
   readonly #writes: GroupCommit;
+  readonly #samples: SqliteSamples;
 
   constructor(db: DatabaseSync, wal: WalSync) {
     this.#db = db;
@@ -51,6 +53,15 @@ class SqliteStore implements Store {
       (run) => guarded(() => transaction(db, run)),
       () => wal.sync(),
     );
+    this.#samples = new SqliteSamples({
+      db,
+      write: (run) => this.#writes.submit(run),
+      read: (run) => this.#read(run),
+    });
+  }
+
+  get samples(): SampleStore {
+    return this.#samples;
   }
 
   addReport(report: NewReport): Promise<AddOutcome> {
@@ -126,15 +137,6 @@ class SqliteStore implements Store {
     );
   }
 
-  reachability(since_ms: number, limit: number): Promise<(Timed<ReachabilityRecord> & { worker: string })[]> {
-    return this.#read(() =>
-      rows<OwnedRow>(this.#sql.reachability, since_ms, limit).map((found) => ({
-        worker: found.worker,
-        ...timedOf<ReachabilityRecord>(found),
-      })),
-    );
-  }
-
   revoke(revocation: Revocation): Promise<void> {
     return this.#writes.submit(() => {
       if (revocation.by === 'token') {
@@ -156,7 +158,7 @@ class SqliteStore implements Store {
 
   prune(received_before_ms: number, max_rows: number): Promise<number> {
     return this.#writes.submit(() => {
-      let gone = 0;
+      let gone = this.#samples.prune(received_before_ms, max_rows);
       for (const sql of [this.#sql.pruneRecords, this.#sql.pruneReports]) {
         gone += Number(sql.run(max_rows, received_before_ms).changes);
       }
@@ -189,7 +191,10 @@ class SqliteStore implements Store {
     if (added.changes === 0) return { stored: false };
 
     for (const timed of report.records) {
-      if (timed.record.kind === 'host') this.#sql.upsertHost.run(boot_no, timed.at_ms, JSON.stringify(timed.record));
+      const { record, at_ms } = timed;
+      if (record.kind === 'host') this.#sql.upsertHost.run(boot_no, at_ms, JSON.stringify(record));
+      else if (record.kind === 'reachability')
+        this.#samples.insert(worker_no, boot_no, received_at_ms, { at_ms, record });
       else this.#insertRecord(worker_no, boot_no, received_at_ms, timed);
     }
     this.#sql.updateBoot.run(oldest_at_ms, newest_at_ms, received_at_ms, boot_no);

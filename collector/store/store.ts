@@ -1,6 +1,5 @@
 // What the collector keeps, behind one interface: SQLite now (sqlite.ts), other engines later. The cases in
 // test/contract/store.test.ts hold for every implementation. Times are unix ms of the collector's clock.
-import type { ReachabilityRecord } from '../../wire/reachability.ts';
 import type {
   GpuRecord,
   HashrateRecord,
@@ -10,6 +9,7 @@ import type {
   SharesRecord,
   WireRecord,
 } from '../../wire/records.ts';
+import type { SampleStore } from './sample-store.ts';
 
 /** A record with its moment corrected to the collector's clock. */
 export interface Timed<T> {
@@ -96,6 +96,9 @@ export interface TokenIdentity {
 
 /** Every method rejects with SpotrigError('store_failed') where the engine fails; nothing of that call is then stored. */
 export interface Store {
+  /** Reachability: samples, controls, verdicts. */
+  readonly samples: SampleStore;
+
   /** Resolves after the commit. A report that is there already (worker, boot, seq) changes nothing. */
   addReport(report: NewReport): Promise<AddOutcome>;
   addHello(hello: NewHello): Promise<void>;
@@ -116,8 +119,6 @@ export interface Store {
   ): Promise<Timed<SeriesKinds[K]>[]>;
   /** Newest first; of one worker or of all. */
   events(query: { worker?: string; limit: number }): Promise<StoredEvent[]>;
-  /** Newest first. */
-  reachability(since_ms: number, limit: number): Promise<(Timed<ReachabilityRecord> & { worker: string })[]>;
 
   revoke(revocation: Revocation): Promise<void>;
   /** Sees at once what another process revoked. */

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { buildApp } from '../../collector/app.ts';
+import { makeControls } from '../../collector/control/make-controls.ts';
 import { Counters } from '../../collector/counters.ts';
 import type { CollectorDeps } from '../../collector/deps.ts';
 import { loadKeys } from '../../collector/keys.ts';
@@ -12,6 +13,7 @@ import { type Settings, readSettings } from '../../collector/settings.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import type { Store } from '../../collector/store/store.ts';
 import { mintToken } from '../../collector/tokens.ts';
+import type { Clock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { FakeClock } from './clock.ts';
 import { gzipped } from './reports.ts';
@@ -42,19 +44,29 @@ export async function fakeCollector(
     settings?: Partial<Settings>;
     page?: PageFile[];
     store?: (store: Store) => Store;
+    /** Where control measurements are made for real, they need the real time. */
+    controlClock?: Clock;
   } = {},
 ): Promise<FakeCollector> {
   const dir = mkdtempSync(join(tmpdir(), 'spotrig-collector-'));
   const clock = new FakeClock();
   const keys = await loadKeys(dir, clock);
   const store = openSqliteStore(join(dir, 'collector.sqlite'));
+  const ended = new AbortController();
+  const settings = { ...settingsOf(['--data', dir]), ...o.settings };
+  const usedStore = o.store?.(store) ?? store;
+  const { config } = settings;
   const deps: CollectorDeps = {
-    store: o.store?.(store) ?? store,
+    store: usedStore,
     keys,
     clock,
     logger: silentLogger,
     counters: new Counters(),
-    settings: { ...settingsOf(['--data', dir]), ...o.settings },
+    controls: makeControls({
+      ...{ config, name: 'collector-a', logger: silentLogger, store: usedStore, signal: ended.signal },
+      clock: o.controlClock ?? clock,
+    }),
+    settings,
     page: o.page ?? [],
   };
   const app = buildApp(deps);
@@ -79,6 +91,7 @@ export async function fakeCollector(
       }),
     get: (url, headers = {}) => app.inject({ url, headers: { host: '127.0.0.1:8480', ...headers } }),
     async [Symbol.asyncDispose]() {
+      ended.abort();
       await app.close();
       await store.close();
       rmSync(dir, { recursive: true, force: true });

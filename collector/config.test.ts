@@ -1,0 +1,121 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { defaultConfig, readConfig } from './config.ts';
+import { networkOf } from './networks/network.ts';
+import { readSettings } from './settings.ts';
+
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'spotrig-config-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+function read(text: string) {
+  const path = join(dir, 'collector.toml');
+  writeFileSync(path, text);
+  return readConfig(path);
+}
+
+function complaints(text: string): string[] {
+  const found = read(text);
+  return 'complaints' in found
+    ? found.complaints.map((line) => line.replace(`${join(dir, 'collector.toml')}: `, ''))
+    : [];
+}
+
+const EXAMPLE = readFileSync(join(import.meta.dirname, '../docs/collector.toml.example'), 'utf8');
+const ENDPOINT = '[[endpoint]]\nurl = "stratum+tcp://pool.example:3333"\ndialect = "bitcoin"\n';
+
+describe('collector.toml', () => {
+  it('may be empty: nothing is measured then, and special addresses are refused anyway', () => {
+    expect(read('')).toEqual({ config: defaultConfig() });
+    expect(defaultConfig()).toMatchObject({ name: null, endpoints: [], asns: null, resolvers: [] });
+    expect(defaultConfig().refuse.length).toBeGreaterThan(20);
+  });
+
+  it('lists endpoints as targets', () => {
+    const found = read(`${ENDPOINT}[[endpoint]]\nurl = "tcp://[2A01:4F8::1]:80"\ndialect = "unknown"`);
+    expect('config' in found ? found.config.endpoints : found).toEqual([
+      {
+        ...{ role: 'pool', url: 'stratum+tcp://pool.example:3333', host: 'pool.example', port: 3333 },
+        ...{ tls: false, sni: null, dialect: 'bitcoin' },
+      },
+      expect.objectContaining({ url: 'stratum+tcp://[2a01:4f8::1]:80', host: '2a01:4f8::1', sni: null }),
+    ]);
+  });
+
+  it('complains about everything at once, with the field that is meant', () => {
+    const text = [
+      'name = "No Name"',
+      'nmae = "x"',
+      '[[endpoint]]',
+      'url = "gopher://user:secret-word@pool.example"',
+      'dialect = "latin"',
+      '[[endpoint]]',
+      'url = "stratum+tcp://login@pool.example:3333#RU"',
+      'dialect = "bitcoin"',
+      'sni = "not a name"',
+      '[control]',
+      'refuse = ["10.0.0.1/8", "fc00::/7"]',
+      'resolvers = ["dns.example"]',
+      'cache_s = 301',
+      '[geo]',
+      'asn_csv = 7',
+    ].join('\n');
+    const found = complaints(text);
+    for (const field of [
+      ...['name:', 'nmae', 'endpoint[0].url:', 'endpoint[0].dialect:', 'endpoint[1].url:', 'endpoint[1].sni:'],
+      ...['control.refuse[0]:', 'control.resolvers[0]:', 'control.cache_s:', 'geo.asn_csv:'],
+    ]) {
+      expect(found.filter((line) => line.includes(field)).length, `${field} in ${found.join('\n')}`).toBeGreaterThan(0);
+    }
+    expect(found.join('\n')).not.toContain('secret-word');
+  });
+
+  it('says where it is not TOML, which endpoint is there twice, and which file is not there', () => {
+    expect(complaints('[[endpoint')).toEqual([expect.stringContaining('Invalid TOML')]);
+    expect(complaints(ENDPOINT + ENDPOINT)).toEqual([
+      'endpoint[1].url: stratum+tcp://pool.example:3333 is there twice',
+    ]);
+    expect(complaints('[geo]\nasn_csv = "absent.csv"')).toEqual([expect.stringContaining('geo.asn_csv: ENOENT')]);
+    writeFileSync(join(dir, 'bad.csv'), '5.8.0.0/16,8359,RU\nrubbish\n');
+    expect(complaints('[geo]\nasn_csv = ["bad.csv"]')).toEqual([expect.stringContaining('bad.csv: line 2')]);
+  });
+
+  it('finds its tables beside itself', () => {
+    writeFileSync(join(dir, 'asn.csv'), '5.8.0.0/16,8359,RU\n');
+    const found = read('[geo]\nasn_csv = "asn.csv"');
+    if ('complaints' in found) throw new Error(found.complaints.join());
+    expect(networkOf('5.8.1.1', found.config.asns)).toMatchObject({ key: 'AS8359', country: 'RU' });
+  });
+
+  it('is what the flag names, or what lies in the data folder; a wrong one is a wrong setting', () => {
+    writeFileSync(join(dir, 'collector.toml'), 'name = "here"');
+    writeFileSync(join(dir, 'wrong.toml'), 'name = 7');
+    expect(readSettings(['--data', dir], {})).toMatchObject({ settings: { config: { name: 'here' } } });
+    const wrong = readSettings(['--data', dir, '--config', join(dir, 'wrong.toml')], {});
+    expect(wrong).toMatchObject({ kind: 'wrong', complaints: [expect.stringContaining('wrong.toml: name:')] });
+    const absent = readSettings(['--data', dir, '--config', join(dir, 'absent.toml')], {});
+    expect(absent).toMatchObject({ kind: 'wrong', complaints: [expect.stringContaining('absent.toml')] });
+  });
+});
+
+describe('the example file', () => {
+  it('is taken, as it is and with its optional keys', () => {
+    expect('config' in read(EXAMPLE)).toBe(true);
+    writeFileSync(join(dir, 'ip2asn-combined.tsv'), '');
+    const found = read(EXAMPLE.replaceAll(/^#= /gm, ''));
+    expect(found).not.toHaveProperty('complaints');
+    expect(found).toMatchObject({ config: { name: 'frankfurt-1', resolvers: ['192.0.2.53'] } });
+  });
+
+  it('shows the defaults of all limits', () => {
+    const lines = EXAMPLE.split('\n').filter((line) => line.startsWith('[control]') || /^#= \w+ = [0-9]+$/.test(line));
+    const found = read(lines.map((line) => line.replace('#= ', '')).join('\n'));
+    expect(lines).toHaveLength(6);
+    expect('config' in found ? found.config.limits : found).toEqual(defaultConfig().limits);
+    expect(Object.keys(defaultConfig().limits)).toHaveLength(5);
+  });
+});

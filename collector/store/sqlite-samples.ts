@@ -1,0 +1,137 @@
+// Reachability on SQLite.
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { ControlSample, ReachabilityRecord } from '../../wire/reachability.ts';
+import type { Verdict } from '../../wire/verdict.ts';
+import type { NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
+import { timedOf } from './sqlite-statements.ts';
+import type { Timed } from './store.ts';
+
+interface SampleRow {
+  sample_id: number;
+  worker: string;
+  at_ms: number;
+  network_key: string;
+  server: string | null;
+  since_ms: number | null;
+  verdict: string | null;
+  body: string;
+}
+
+const SAMPLES = `SELECT r.sample_id, w.worker, r.at_ms, r.network_key, r.since_ms, r.verdict, r.body,
+    (SELECT h.body ->> 'server' FROM hosts h WHERE h.boot_no = r.boot_no) AS server
+  FROM reachability r JOIN workers w ON w.worker_no = r.worker_no`;
+
+// In a grouping with max(), SQLite takes the other columns from the row of the maximum.
+const SQL = {
+  insert: `INSERT INTO reachability (worker_no, boot_no, target, network_key, at_ms, received_at_ms, judge_at_ms, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  insertControl: 'INSERT INTO control_samples (entry, at_ms, received_at_ms, body) VALUES (?, ?, ?, ?)',
+  keepVerdict: 'UPDATE reachability SET verdict = ?, since_ms = ?, judge_at_ms = ? WHERE sample_id = ?',
+  newest: `${SAMPLES} JOIN (SELECT max(at_ms), sample_id FROM reachability WHERE at_ms >= ? GROUP BY worker_no, target) n
+    ON n.sample_id = r.sample_id ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
+  earlier: `${SAMPLES} WHERE r.worker_no = (SELECT worker_no FROM workers WHERE worker = ?) AND r.target = ?
+    AND (r.at_ms, r.sample_id) < (?, ?) ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
+  ofOtherNetworks: `${SAMPLES} JOIN (SELECT max(at_ms), sample_id FROM reachability
+      WHERE target = ? AND at_ms BETWEEN ? AND ? AND network_key <> ? GROUP BY network_key) n
+    ON n.sample_id = r.sample_id ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
+  controls: 'SELECT body FROM control_samples WHERE entry = ? AND at_ms BETWEEN ? AND ? ORDER BY at_ms DESC LIMIT 100',
+  toJudge: `${SAMPLES} WHERE r.judge_at_ms <= ? ORDER BY r.judge_at_ms, r.at_ms LIMIT ?`,
+  serverOf: `SELECT h.body ->> 'server' AS server FROM workers w JOIN hosts h ON h.boot_no = w.boot_no WHERE w.worker = ?`,
+  prune: `DELETE FROM reachability WHERE sample_id IN (SELECT sample_id FROM reachability ORDER BY sample_id LIMIT ?)
+    AND received_at_ms < ?`,
+  pruneControls: `DELETE FROM control_samples WHERE sample_id IN
+    (SELECT sample_id FROM control_samples ORDER BY sample_id LIMIT ?) AND received_at_ms < ?`,
+} as const;
+
+export interface SamplesOptions {
+  db: DatabaseSync;
+  /** Runs in the next group commit. */
+  write<T>(run: () => T): Promise<T>;
+  read<T>(run: () => T): Promise<T>;
+}
+
+export class SqliteSamples implements SampleStore {
+  readonly #o: SamplesOptions;
+  readonly #sql: Record<keyof typeof SQL, StatementSync>;
+
+  constructor(o: SamplesOptions) {
+    this.#o = o;
+    const compiled = Object.entries(SQL).map(([name, sql]) => [name, o.db.prepare(sql)] as const);
+    this.#sql = Object.fromEntries(compiled) as Record<keyof typeof SQL, StatementSync>;
+  }
+
+  /** Adds a record of a report, inside the report's own write. */
+  insert(worker_no: number, boot_no: number, received_at_ms: number, timed: Timed<ReachabilityRecord>): void {
+    const { record, at_ms } = timed;
+    this.#sql.insert.run(
+      ...[worker_no, boot_no, record.target.url, record.egress?.key ?? 'unknown'],
+      ...[at_ms, received_at_ms, received_at_ms, JSON.stringify(record)],
+    );
+  }
+
+  addControl(sample: ControlSample): Promise<void> {
+    return this.#o.write(() => {
+      const { entry, at_ms } = sample;
+      this.#sql.insertControl.run(entry, at_ms, at_ms, JSON.stringify(sample));
+    });
+  }
+
+  keepVerdicts(verdicts: readonly NewVerdict[]): Promise<void> {
+    return this.#o.write(() => {
+      for (const { id, verdict, since_ms, judge_at_ms } of verdicts) {
+        this.#sql.keepVerdict.run(JSON.stringify(verdict), since_ms, judge_at_ms, id);
+      }
+    });
+  }
+
+  newest(query: { since_ms: number; limit: number }): Promise<StoredSample[]> {
+    return this.#samples(this.#sql.newest, query.since_ms, query.limit);
+  }
+
+  earlier(sample: StoredSample, limit: number): Promise<StoredSample[]> {
+    const { worker, record, at_ms, id } = sample;
+    return this.#samples(this.#sql.earlier, worker, record.target.url, at_ms, id, limit);
+  }
+
+  ofOtherNetworks(q: Parameters<SampleStore['ofOtherNetworks']>[0]): Promise<StoredSample[]> {
+    return this.#samples(this.#sql.ofOtherNetworks, q.target, q.since_ms, q.until_ms, q.network_key, q.limit);
+  }
+
+  controls(q: { entry: string; since_ms: number; until_ms: number }): Promise<ControlSample[]> {
+    return this.#o.read(() => {
+      const rows = this.#sql.controls.all(q.entry, q.since_ms, q.until_ms) as unknown as { body: string }[];
+      return rows.map(({ body }) => JSON.parse(body) as ControlSample);
+    });
+  }
+
+  toJudge(now_ms: number, limit: number): Promise<StoredSample[]> {
+    return this.#samples(this.#sql.toJudge, now_ms, limit);
+  }
+
+  serverOf(worker: string): Promise<string | null> {
+    return this.#o.read(() => {
+      const found = this.#sql.serverOf.get(worker) as { server: string | null } | undefined;
+      return found?.server ?? null;
+    });
+  }
+
+  /** Drops the oldest, inside the store's own write; how many rows went. */
+  prune(received_before_ms: number, max_rows: number): number {
+    return [this.#sql.prune, this.#sql.pruneControls].reduce(
+      (gone, sql) => gone + Number(sql.run(max_rows, received_before_ms).changes),
+      0,
+    );
+  }
+
+  #samples(sql: StatementSync, ...values: SQLInputValue[]): Promise<StoredSample[]> {
+    return this.#o.read(() => (sql.all(...values) as unknown as SampleRow[]).map(sampleOf));
+  }
+}
+
+function sampleOf(row: SampleRow): StoredSample {
+  const timed = timedOf<ReachabilityRecord>(row);
+  const { sample_id: id, worker, server, since_ms, verdict } = row;
+  const network = timed.record.egress ?? { address: null, asn: null, country: null, key: row.network_key };
+  const judged = verdict === null || since_ms === null ? null : { verdict: JSON.parse(verdict) as Verdict, since_ms };
+  return { id, worker, server, network, judged, ...timed };
+}
