@@ -159,6 +159,9 @@ export class Link {
       case 'answer':
         meter.onAnswer(number, event.id, event.outcome);
         return;
+      case 'reconnect':
+        // The line has passed already; what it does shows in the next connection.
+        return;
     }
   }
 

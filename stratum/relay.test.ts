@@ -230,7 +230,7 @@ describe('startRelay', () => {
     const pool = await fakePool();
     const r = await rig(pool.port, 'own:x@');
     const miner = r.miner();
-    const sent = `{"id":0,"method":"mining.hello"}\n${'x'.repeat(200_000)}`;
+    const sent = `{"id":0,"method":"getblocktemplate"}\n${'x'.repeat(200_000)}`;
     miner.write(sent);
     const upstream = await pool.next();
     expect(await read(upstream, sent.length)).toBe(sent);

@@ -24,6 +24,8 @@ describe('ShareMeter', () => {
     expect(meter.facts()).toEqual({ logged_in_since_ms: 1000, last_accepted_ms: 1500, share_work_hashes: 100 });
     meter.onDisconnect(1);
     expect(meter.facts()?.logged_in_since_ms).toBeNull();
+    meter.onDialect('stratum+tcp://p:1', 'kaspa');
+    expect(meter.facts()?.share_work_hashes).toBeNull();
     meter.onDialect('stratum+tcp://p:1', 'unknown');
     expect(meter.facts()).toBeNull();
   });

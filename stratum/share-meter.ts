@@ -77,10 +77,12 @@ export class ShareMeter {
     this.#window = freshWindow(clock.monoMs());
   }
 
-  /** Which pool and dialect the numbers are of; `pool` without a login. */
+  /** A connection has begun: which pool and dialect the numbers are of; `pool` without a login. */
   onDialect(pool: string, dialect: Dialect): void {
     this.#pool = pool;
     this.#dialect = dialect;
+    // A target is of its connection; until this one names its own, or in a dialect that is not read, none is known.
+    this.#shareWork = null;
   }
 
   onLogin(connection: number): void {

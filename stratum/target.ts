@@ -47,6 +47,15 @@ export function targetOfHex(hex: string): bigint | null {
 }
 
 /**
+ * Target of ethproxy and EIP-1571: a number in hex, most significant digit first; leading zeros may be missing
+ * (open-ethereum-pool writes none). Null for anything else.
+ */
+export function targetOfNumber(hex: string): bigint | null {
+  const digits = /^(?:0x)?([0-9a-f]{1,64})$/i.exec(hex)?.[1];
+  return digits === undefined ? null : targetOfHex(digits.padStart(64, '0'));
+}
+
+/**
  * Target of a CryptoNote job: 4 or 8 bytes as hex, least significant byte first, compared with the top 64 bits of the
  * hash. The 4-byte form is widened as XMRig does (src/base/net/stratum/Job.cpp, setTarget). Null for anything else.
  */

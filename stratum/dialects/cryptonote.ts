@@ -2,32 +2,29 @@
 import { hashesOfTarget, targetOfCompact } from '../target.ts';
 import type { DialectReader, PoolLogin, StratumEvent } from './dialect.ts';
 import { JobWorks } from './job-works.ts';
-import { asObject, errorOf, isAnswer, keyOf, outcomeOf, type JsonObject } from './message.ts';
+import { asObject, isAnswer, keyOf, type JsonObject } from './message.ts';
+import { Requests } from './requests.ts';
 
 export class CryptonoteReader implements DialectReader {
   readonly dialect = 'cryptonote';
   readonly #jobs = new JobWorks();
-  /** Id of the login that waits for its answer. */
-  #login: string | null = null;
+  readonly #requests = new Requests();
 
   fromMiner(message: JsonObject): StratumEvent[] {
-    const id = keyOf(message['id']);
-    if (message['method'] === 'login') this.#login = id;
-    if (message['method'] !== 'submit') return [];
+    if (message['method'] !== 'submit') {
+      this.#requests.sent(message, message['method'] === 'login' ? 'login' : 'other');
+      return [];
+    }
     const job = keyOf(asObject(message['params'])?.['job_id']);
-    return [{ kind: 'submit', id, work_hashes: this.#jobs.get(job) }];
+    return [{ kind: 'submit', id: this.#requests.sent(message, 'submit'), work_hashes: this.#jobs.get(job) }];
   }
 
   fromPool(message: JsonObject): StratumEvent[] {
     if (message['method'] === 'job') return this.#job(message['params']);
-    const id = keyOf(message['id']);
-    if (id === null || !isAnswer(message)) return [];
-    if (id !== this.#login) return [{ kind: 'answer', id, outcome: outcomeOf(message) }];
-    this.#login = null;
-    const error = errorOf(message);
-    const result = asObject(message['result']);
-    const isAccepted = error === null && result !== null;
-    return [{ kind: 'login', isAccepted, detail: error?.text ?? '' }, ...this.#job(result?.['job'])];
+    if (!isAnswer(message)) return [];
+    const events = this.#requests.answered(message);
+    // The first job comes with the answer to the login.
+    return events[0]?.kind === 'login' ? [...events, ...this.#job(asObject(message['result'])?.['job'])] : events;
   }
 
   withLogin(message: JsonObject, { login, password }: PoolLogin): JsonObject | null {

@@ -1,17 +1,14 @@
 import type { Dialect } from '../../wire/dialect.ts';
 import { BITCOIN_DIFFICULTY_ONE } from '../target.ts';
-import { BitcoinReader } from './bitcoin.ts';
+import { bitcoinReader } from './bitcoin.ts';
 import { CryptonoteReader } from './cryptonote.ts';
 import type { DialectReader } from './dialect.ts';
-import type { JsonObject } from './message.ts';
-
-/** Requests that a miner of the mining.* dialect may begin with. `mining.hello` (EthereumStratum/2.0.0) is another dialect. */
-const BITCOIN_OPENINGS = new Set<unknown>([
-  'mining.subscribe',
-  'mining.configure',
-  'mining.authorize',
-  'mining.extranonce.subscribe',
-]);
+import { equihashReader } from './equihash.ts';
+import { ethereumStratum1Reader } from './ethereumstratum1.ts';
+import { EthereumStratum2Reader } from './ethereumstratum2.ts';
+import { EthproxyReader } from './ethproxy.ts';
+import { kaspaReader } from './kaspa.ts';
+import { asList, type JsonObject } from './message.ts';
 
 /** What is known before the miner says a word: an AlgoProfile is one. */
 export interface DialectHint {
@@ -24,9 +21,42 @@ export interface DialectHint {
 /** A Bitcoin pool, as the practice pools are. */
 const BITCOIN: DialectHint = { dialect: 'bitcoin', difficultyOne: BITCOIN_DIFFICULTY_ONE };
 
-/** The reader for a connection whose miner begins with this message; null for a dialect that is not read. */
+/** Requests that a miner of one of the mining.* dialects may begin with. */
+const MINING_OPENINGS = new Set<unknown>([
+  'mining.subscribe',
+  'mining.configure',
+  'mining.authorize',
+  'mining.extranonce.subscribe',
+]);
+
+/**
+ * The reader for a connection whose miner begins with this message; null for a dialect that is not read. What the miner says
+ * goes before the hint, which only decides between dialects that begin alike.
+ */
 export function detectDialect(first: JsonObject | null, hint: DialectHint = BITCOIN): DialectReader | null {
   const method = first?.['method'];
-  if (BITCOIN_OPENINGS.has(method)) return hint.dialect === 'unknown' ? null : new BitcoinReader(hint.difficultyOne);
-  return method === 'login' ? new CryptonoteReader() : null;
+  if (first === null || hint.dialect === 'unknown') return null;
+  if (MINING_OPENINGS.has(method)) return miningReader(first, hint);
+  switch (method) {
+    case 'login':
+      return new CryptonoteReader();
+    case 'mining.hello':
+      return new EthereumStratum2Reader();
+    case 'eth_submitLogin':
+    case 'eth_login':
+    case 'eth_getWork':
+      return new EthproxyReader();
+    default:
+      return null;
+  }
+}
+
+function miningReader(first: JsonObject, { dialect, difficultyOne }: DialectHint): DialectReader {
+  const [, protocol] = asList(first['params']);
+  if (dialect === 'kaspa') return kaspaReader(difficultyOne);
+  // Said by Kaspa's miners too.
+  if (typeof protocol === 'string' && protocol.startsWith('EthereumStratum/1.'))
+    return ethereumStratum1Reader(difficultyOne);
+  if (dialect === 'ethereumstratum1') return ethereumStratum1Reader(difficultyOne);
+  return dialect === 'equihash' ? equihashReader() : bitcoinReader(difficultyOne);
 }

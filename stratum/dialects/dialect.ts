@@ -1,5 +1,6 @@
 // What every dialect makes of the lines of one connection. A new dialect is one file that implements DialectReader, and one
 // line in detect.ts.
+import type { Dialect } from '../../wire/dialect.ts';
 import type { JsonObject, ShareOutcome } from './message.ts';
 
 /** What a line meant. `id` is the message id as a key, for matching answers to submits within the connection. */
@@ -10,8 +11,10 @@ export type StratumEvent =
   | { kind: 'target'; work_hashes: number | null }
   /** The miner handed in a share; `work_hashes` by the target of its job, null when that is not known. */
   | { kind: 'submit'; id: string | null; work_hashes: number | null }
-  /** The pool answered some request of the miner. */
-  | { kind: 'answer'; id: string; outcome: ShareOutcome };
+  /** The pool answered a submit. */
+  | { kind: 'answer'; id: string; outcome: ShareOutcome }
+  /** The pool sends the miner elsewhere; null is the present host or port. A miner that obeys leaves the relay. */
+  | { kind: 'reconnect'; host: string | null; port: number | null };
 
 /** A login that replaces the miner's own. */
 export interface PoolLogin {
@@ -21,9 +24,9 @@ export interface PoolLogin {
   password: string | null;
 }
 
-/** Reads one connection. It keeps what the dialect needs: the target in force, the work of each job, the login's id. */
+/** Reads one connection. It keeps what the dialect needs: the target in force, the work of each job, the requests that wait. */
 export interface DialectReader {
-  readonly dialect: 'bitcoin' | 'cryptonote';
+  readonly dialect: Exclude<Dialect, 'unknown'>;
   fromMiner(message: JsonObject): StratumEvent[];
   fromPool(message: JsonObject): StratumEvent[];
   /** The miner's message with the pool's own login in place of the miner's; null when it carries no login. */

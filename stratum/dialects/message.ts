@@ -1,4 +1,5 @@
 // JSON lines of the stratum dialects, as strangers write them. Nothing here throws, whatever the line holds.
+import type { StratumEvent } from './dialect.ts';
 
 export type JsonObject = Record<string, unknown>;
 
@@ -63,4 +64,12 @@ export function outcomeOf(message: JsonObject): ShareOutcome {
   if (result === true || (typeof status === 'string' && status.toUpperCase() === 'OK')) return 'accepted';
   const error = errorOf(message);
   return error !== null && (error.code === JOB_NOT_FOUND || STALE_WORDS.test(error.text)) ? 'stale' : 'rejected';
+}
+
+/** What an answer to a login says: a result that is no plain no, and no error, is a yes. */
+export function loginEvent(message: JsonObject): Extract<StratumEvent, { kind: 'login' }> {
+  const error = errorOf(message);
+  const result = message['result'];
+  const isAccepted = error === null && result !== false && result !== null && result !== undefined;
+  return { kind: 'login', isAccepted, detail: error?.text ?? '' };
 }
