@@ -3,32 +3,42 @@
 //   settings   from the order's env: docs/settings.md. All that is wrong is told at once, to the log and to the collector; exit 78.
 //   main path  settings -> relay and share meter on loopback -> reporter -> the miner's program (a pinned, verified release, or one
 //              that is there) -> the miner, supervised. Everything it writes is under SPOTRIG_HOME.
+//   order      nothing is loaded or done before the miner's start that can come after it: the reporter, HTTP, schemas, the look at
+//              the GPUs and the disk's tidying come later (`await import`; the build compiles such parts when they are wanted).
 //   killed     the miner goes on by itself; the next Node of the same boot adopts it. Reports that were spooled are sent later.
 //   TERM, INT  the miner gets INT at once and KILL after 7 s, reports are flushed for 3 s at most; exit 0.
 //   exit codes 0 stopped by a signal; 78 settings are wrong, which a restart cannot mend; 70 a fault of ours (the head starts
 //              Node again).
 import { once } from 'node:events';
-import { makeDir } from '../platform/durable-file.ts';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../platform/clock.ts';
+import { makeDir } from '../platform/durable-file.ts';
 import { messageOf } from '../platform/errors.ts';
-import { httpRequest } from '../platform/http.ts';
 import { createLogger, type Logger } from '../platform/logger.ts';
 import { scrub } from '../platform/secrets.ts';
 import { runForOutput, spawnGroup, type LadderStep } from '../platform/process.ts';
-import { StateSlot } from '../platform/state-slot.ts';
-import { startReporter, type Reporter } from '../reporter/reporter.ts';
-import { tellOnce } from '../reporter/tell-once.ts';
+import type { Reporter } from '../reporter/reporter.ts';
 import type { EventInput, MinerView } from '../reporter/run-view.ts';
 import { ShareMeter } from '../stratum/share-meter.ts';
+import type { PoolUrl } from '../stratum/pool-url.ts';
 import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { readConfig, type Config, type Refusal } from './config.ts';
+import { EventQueue } from './event-queue.ts';
 import { minerEnvironment } from './miner-env.ts';
-import { meterStatePath, readMeterState, type SavedMeter } from './meter-state.ts';
+import { openMeterState, readMeterState } from './meter-state.ts';
 import { Supervisor } from './supervise/supervisor.ts';
 import { Watchdog } from './supervise/watchdog.ts';
-import { choosePorts, findRunningMiners, minerLogPath, openRelay, runMiner, type WorkerDeps } from './worker.ts';
+import {
+  choosePorts,
+  findRunningMiners,
+  minerLogPath,
+  openRelay,
+  runMiner,
+  type Ports,
+  type WorkerDeps,
+} from './worker.ts';
 
 /** Filled in by the build. */
 declare const __SPOTRIG_VERSION__: string;
@@ -39,6 +49,8 @@ const EX_CONFIG = 78;
 
 /** The container's end may be near: reports first, for at most this long. */
 const FLUSH_MS = 3_000;
+/** The reporter is loaded when the worker has something to tell (the miner's start, as a rule), or after this. */
+const REPORTER_AFTER_MS = 1_000;
 /** Node is back sooner than this; more is the clock having been set. */
 const RESTART_MAX_MS = 120_000;
 /** So long the last report waits for the miner's end. */
@@ -84,6 +96,8 @@ async function refuse(refusal: Refusal): Promise<number> {
       level: 'error',
       detail,
     }));
+    const { httpRequest } = await import('../platform/http.ts');
+    const { tellOnce } = await import('../reporter/tell-once.ts');
     const uplink = {
       worker,
       boot,
@@ -103,7 +117,8 @@ async function refuse(refusal: Refusal): Promise<number> {
 
 async function makeHome(home: string): Promise<void> {
   for (const folder of ['artifacts', 'partial', 'run', 'spool', 'log']) {
-    await makeDir(join(home, folder));
+    const path = join(home, folder);
+    if (!existsSync(path)) await makeDir(path);
   }
 }
 
@@ -125,12 +140,10 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   }
 
   const running = await findRunningMiners(config.home);
-  const ports = await choosePorts(running, config.boot);
-  const meter = keptMeter(config, logger);
-
-  // The supervisor tells of events from its first line on, and the reporter asks the supervisor for its state.
-  let reporter: Reporter | null = null;
-  const emit: WorkerDeps['emit'] = (event) => reporter?.event(event);
+  const ports = choosePorts(running, config.boot);
+  const meter = await keptMeter(config, logger);
+  const events = new EventQueue();
+  const emit: WorkerDeps['emit'] = (event) => events.push(event);
   const supervisor = new Supervisor({
     adapter,
     logPath: minerLogPath(config.home),
@@ -141,6 +154,58 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     watchdog: new Watchdog({ graceMs: adapter.graceMs }),
     shares: () => (config.relay ? meter.facts() : null),
   });
+  const reporting = report({ config, logger, ports, meter, supervisor, events }, pool, ending.signal);
+  reporting.catch(onFault);
+
+  const mirrors = [
+    ...config.mirrors,
+    ...(config.scriptMirror === null ? [] : [config.scriptMirror]),
+    ...__RELEASE_MIRRORS__,
+  ];
+  const deps: WorkerDeps = {
+    ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
+    ...{ mirrors, meter, supervisor, emit },
+  };
+  const relay = config.relay ? await openRelay(deps, ports, pool) : null;
+  if (relay !== null) ports.relay = relay.port;
+  const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
+  const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
+    if (!ending.signal.aborted) onFault(error);
+  });
+  if (!ending.signal.aborted) await once(ending.signal, 'abort');
+
+  const reporter = await reporting;
+  if (faults.length > 0) return dieOf(faults[0], reporter, logger);
+  logger.info({ reason: messageOf(ending.signal.reason) }, 'worker stops');
+  emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
+  // How the miner ended belongs into the last report, but the report does not wait long for it.
+  const stopped = supervisor.stop(END_LADDER);
+  await Promise.race([stopped, realClock.sleep(LAST_WORDS_MS)]);
+  await relay?.close();
+  await reporter.stop(FLUSH_MS);
+  await stopped;
+  await mining;
+  return 0;
+}
+
+/** Loads and starts the reporter once there is something to tell. */
+async function report(
+  o: {
+    config: Config;
+    logger: Logger;
+    ports: Ports;
+    meter: ShareMeter;
+    supervisor: Supervisor;
+    events: EventQueue;
+  },
+  pool: PoolUrl,
+  ending: AbortSignal,
+): Promise<Reporter> {
+  const { config, logger, ports, meter, supervisor, events } = o;
+  const { adapter } = config.miner;
+  await Promise.race([events.first, realClock.sleep(REPORTER_AFTER_MS, ending).catch(() => undefined)]);
+  const { startReporter } = await import('../reporter/reporter.ts');
+  const { httpRequest } = await import('../platform/http.ts');
   const minerView = (): MinerView => ({
     state: supervisor.state(),
     adapter,
@@ -149,7 +214,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     algo: config.algo,
     pool: pool.url,
   });
-  reporter = startReporter({
+  const reporter = startReporter({
     ...{ home: config.home, logger, clock: realClock, random: Math.random },
     ...{ http: httpRequest, spawn: spawnGroup, run: runForOutput, env: minerEnvironment(process.env, {}, null) },
     ...{ minerLogPath: minerLogPath(config.home), headLogPath: join(config.home, 'log', 'head.log') },
@@ -171,45 +236,17 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
       if (sign !== null) supervisor.sign(sign);
     },
   });
-
-  const mirrors = [
-    ...config.mirrors,
-    ...(config.scriptMirror === null ? [] : [config.scriptMirror]),
-    ...__RELEASE_MIRRORS__,
-  ];
-  const deps: WorkerDeps = {
-    ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
-    ...{ mirrors, meter, supervisor, emit },
-  };
-  const relay = config.relay ? await openRelay(deps, ports, pool) : null;
-  if (relay !== null) ports.relay = relay.port;
-  const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
-  const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
-    if (!ending.signal.aborted) onFault(error);
-  });
-  if (!ending.signal.aborted) await once(ending.signal, 'abort');
-
-  if (faults.length > 0) return dieOf(faults[0], reporter, logger);
-  logger.info({ reason: messageOf(ending.signal.reason) }, 'worker stops');
-  emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
-  // How the miner ended belongs into the last report, but the report does not wait long for it.
-  const stopped = supervisor.stop(END_LADDER);
-  await Promise.race([stopped, realClock.sleep(LAST_WORDS_MS)]);
-  await relay?.close();
-  await reporter.stop(FLUSH_MS);
-  await stopped;
-  await mining;
-  return 0;
+  events.handTo((event) => reporter.event(event));
+  return reporter;
 }
 
 /** The share meter, kept on disk at every change: it goes on where a Node of this boot was killed. */
-function keptMeter(config: Config, logger: Logger): ShareMeter {
-  const saved = readMeterState(config.home, config.boot, realClock.nowMs());
-  const slot = new StateSlot(meterStatePath(config.home));
+async function keptMeter(config: Config, logger: Logger): Promise<ShareMeter> {
+  const saved = await readMeterState(config.home, config.boot, realClock.nowMs());
+  const disk = openMeterState(config.home, config.boot);
   const save = (): void => {
     try {
-      const kept: SavedMeter = { boot: config.boot, saved_at_ms: realClock.nowMs(), state: meter.state() };
-      slot.write(kept);
+      disk.write({ saved_at_ms: realClock.nowMs(), state: meter.state() });
     } catch (error) {
       logger.warn({ error: messageOf(error) }, 'the share meter could not be saved');
     }

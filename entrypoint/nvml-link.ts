@@ -1,6 +1,6 @@
 // Containers often get `libnvidia-ml.so.1` mounted but not the name without a number, which miners ask for: some then lose their
 // temperatures, others exit.
-import { access, mkdir, readlink, rename, rm, symlink } from 'node:fs/promises';
+import { existsSync, mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomBytes } from 'node:crypto';
 import { isErrno } from '../platform/errors.ts';
@@ -20,47 +20,35 @@ const LIBRARY_DIRS: readonly string[] = [
 /**
  * A folder that gives the library its plain name, to come first in a miner's LD_LIBRARY_PATH; null where there is no need (the name
  * is there, or there is no library at all). It lies in `runDir` and holds nothing else. CUDA's stubs are not among the folders that
- * are looked at, and must never be.
+ * are looked at, and must never be. Synchronous, as all that the miner's start waits for.
  */
-export async function nvmlLibraryDir(
-  runDir: string,
-  libraryDirs: readonly string[] = LIBRARY_DIRS,
-): Promise<string | null> {
-  if ((await firstWith(libraryDirs, LIBRARY)) !== null) return null;
-  const mounted = await firstWith(libraryDirs, `${LIBRARY}.1`);
+export function nvmlLibraryDir(runDir: string, libraryDirs: readonly string[] = LIBRARY_DIRS): string | null {
+  if (firstWith(libraryDirs, LIBRARY) !== null) return null;
+  const mounted = firstWith(libraryDirs, `${LIBRARY}.1`);
   if (mounted === null) return null;
   const dir = join(runDir, 'nvml');
-  await mkdir(dir, { recursive: true, mode: 0o755 });
-  await linkTo(mounted, join(dir, LIBRARY));
+  mkdirSync(dir, { recursive: true, mode: 0o755 });
+  linkTo(mounted, join(dir, LIBRARY));
   return dir;
 }
 
-async function firstWith(dirs: readonly string[], name: string): Promise<string | null> {
-  for (const dir of dirs) {
-    const path = join(dir, name);
-    try {
-      await access(path);
-      return path;
-    } catch (error) {
-      if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'EACCES', 'ELOOP')) throw error;
-    }
-  }
-  return null;
+function firstWith(dirs: readonly string[], name: string): string | null {
+  return dirs.map((dir) => join(dir, name)).find((path) => existsSync(path)) ?? null;
 }
 
 /** A link that an earlier boot made may lead elsewhere, or nowhere. */
-async function linkTo(target: string, path: string): Promise<void> {
+function linkTo(target: string, path: string): void {
   try {
-    if ((await readlink(path)) === target) return;
+    if (readlinkSync(path) === target) return;
   } catch (error) {
     if (!isErrno(error, 'ENOENT', 'EINVAL')) throw error;
   }
   const temp = `${path}.${randomBytes(6).toString('hex')}`;
-  await symlink(target, temp);
+  symlinkSync(target, temp);
   try {
-    await rename(temp, path);
+    renameSync(temp, path);
   } catch (error) {
-    await rm(temp, { force: true });
+    rmSync(temp, { force: true });
     throw error;
   }
 }

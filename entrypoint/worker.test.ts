@@ -2,7 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { xmrig } from '../miners/xmrig.ts';
+import { tRex } from '../miners/t-rex.ts';
 import { realClock } from '../platform/clock.ts';
 import { SpotrigError } from '../platform/errors.ts';
 import { silentLogger } from '../platform/logger.ts';
@@ -34,8 +34,8 @@ function worker(onEnd: () => void): WorkerDeps {
   const read = readConfig({
     SPOTRIG_COLLECTOR: 'http://127.0.0.1:1',
     SPOTRIG_TOKEN: TOKEN,
-    SPOTRIG_MINER: `xmrig@${join(home, 'miner')}`,
-    SPOTRIG_ALGO: 'rx/0',
+    SPOTRIG_MINER: 't-rex',
+    SPOTRIG_ALGO: 'kawpow',
     SPOTRIG_POOLS: 'stratum+tcp://127.0.0.1:1',
     SPOTRIG_WALLET: 'w',
     SPOTRIG_HOME: home,
@@ -50,7 +50,7 @@ function worker(onEnd: () => void): WorkerDeps {
   const common = { clock: realClock, logger: silentLogger, emit };
   const supervisor = new Supervisor({
     ...common,
-    adapter: xmrig,
+    adapter: tRex,
     logPath: join(home, 'miner.log'),
     cwd: home,
     watchdog: new Watchdog({ graceMs: 1000 }),
@@ -67,28 +67,29 @@ function worker(onEnd: () => void): WorkerDeps {
   };
 }
 
-it('makes room before it asks for the program, and gives every start an API port of its own', async () => {
+it('makes room before it fetches the program, and gives every start an API port of its own', async () => {
   const calls: string[] = [];
   const store = {
     prune: () => Promise.resolve(calls.push('prune')),
-    preinstalled: (path: string) => {
+    has: () => calls.includes('program'),
+    ensure: () => {
       calls.push('program');
       if (!calls.includes('prune')) throw new SpotrigError('disk_low', 'no room');
-      return Promise.resolve(path);
+      return Promise.resolve(join(home, 'miner'));
     },
   } as unknown as ArtifactStore;
   const twice = Promise.withResolvers<void>();
   const deps = worker(() => {
     if (ended.length === 2) twice.resolve();
   });
-  const ports = await choosePorts([], 'a'.repeat(32));
+  const ports = choosePorts([], 'a'.repeat(32));
   expect(ports.api).toBe(null);
   const ran = runMiner(deps, store, ports, [], new AbortController().signal);
   await twice.promise;
   await deps.supervisor.stop();
   await ran;
   expect(calls.slice(0, 3)).toEqual(['prune', 'program', 'program']);
-  const asked = ended.map((line) => /--http-port (\d+)/.exec(line)?.[1]);
+  const asked = ended.map((line) => /--api-bind-http 127\.0\.0\.1:(\d+)/.exec(line)?.[1]);
   expect(new Set(asked).size).toBe(2);
   expect(Number(asked[1])).toBe(ports.api);
 });

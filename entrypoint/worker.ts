@@ -24,7 +24,7 @@ const FETCH_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
 /** Whether there is room now costs nothing to ask, and each minute without a miner costs rent. */
 const DISK_LOOK_MS = 15_000;
 /** After the start, so that reading the program again does not hold it up. */
-const RECHECK_AFTER_MS = 60_000;
+const TIDY_AFTER_MS = 60_000;
 
 /** The customary password of pools that want none. */
 const NO_PASSWORD = 'x';
@@ -46,6 +46,7 @@ export interface WorkerDeps {
 export interface Ports {
   /** null before the first start: it is chosen right before, so that no other program can take it meanwhile. */
   api: number | null;
+  /** 0: whichever is free when the relay is opened. */
   relay: number;
 }
 
@@ -63,11 +64,10 @@ export async function findRunningMiners(home: string): Promise<RunningMiner[]> {
   });
 }
 
-/** The ports of a miner of this boot that still runs, else a free one for the relay. */
-export async function choosePorts(running: readonly RunningMiner[], boot: string): Promise<Ports> {
+/** The ports of a miner of this boot that still runs; else none yet. */
+export function choosePorts(running: readonly RunningMiner[], boot: string): Ports {
   const known = running.find(({ mark }) => mark.boot === boot)?.mark;
-  if (known !== undefined) return { api: known.apiPort, relay: known.relayPort };
-  return { api: null, relay: await freeLoopbackPort() };
+  return known === undefined ? { api: null, relay: 0 } : { api: known.apiPort, relay: known.relayPort };
 }
 
 /**
@@ -124,20 +124,20 @@ export async function obtainProgram(deps: WorkerDeps, store: ArtifactStore, sign
   }
 }
 
-/** A program that is trusted by its name is compared with what it was when it came, while the miner runs. */
-async function recheckProgram(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<void> {
+/** What the start need not wait for: old artefacts go, and a program that was trusted by its name is compared with what came. */
+async function lookAfterStore(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<void> {
   const { miner } = deps.config;
-  if (miner.from !== 'release') return;
   try {
-    await deps.clock.sleep(RECHECK_AFTER_MS, signal);
-    await store.recheck(miner.release, signal);
+    await deps.clock.sleep(TIDY_AFTER_MS, signal);
+    await pruneArtifacts(deps, store, signal);
+    if (miner.from === 'release') await store.recheck(miner.release, signal);
   } catch (error) {
     if (!signal.aborted) deps.logger.warn({ error: messageOf(error) }, 'the miner’s program could not be read again');
   }
 }
 
 /** Everything that a miner is started with. */
-async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api: number }): Promise<MinerSpec> {
+function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api: number }): MinerSpec {
   const { config } = deps;
   const { adapter } = config.miner;
   const pool = config.pools[0];
@@ -153,7 +153,7 @@ async function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api:
     apiPort: ports.api,
     extraArgs: config.minerArgs,
   };
-  const libraryDir = adapter.needsNvidia ? await nvmlLibraryDir(join(config.home, 'run')) : null;
+  const libraryDir = adapter.needsNvidia ? nvmlLibraryDir(join(config.home, 'run')) : null;
   const argv = adapter.argv(launch);
   const env = minerEnvironment(deps.env, adapter.env, libraryDir);
   const mark: Mark = {
@@ -187,11 +187,12 @@ export async function runMiner(
   running: readonly RunningMiner[],
   signal: AbortSignal,
 ): Promise<void> {
-  void recheckProgram(deps, store, signal);
+  void lookAfterStore(deps, store, signal);
+  const { miner } = deps.config;
   let starts = 0;
   await deps.supervisor.run(running, async () => {
     // Before anything is fetched: on a full disk it makes the room.
-    if (starts === 0) await pruneArtifacts(deps, store, signal);
+    if (miner.from === 'release' && !store.has(miner.release)) await pruneArtifacts(deps, store, signal);
     const binary = await obtainProgram(deps, store, signal);
     // Another one at every start: the old one may have been taken since, and that may be why the miner ended.
     const api = ports.api === null || starts > 0 ? await freeLoopbackPort() : ports.api;

@@ -41,8 +41,11 @@ export interface MinerAdapter {
   readonly env: Readonly<Record<string, string>>;
   /** Where its API is read. */
   apiUrl(apiPort: number): string;
-  /** The API's answer as a sample; null when the text is not a whole answer of this miner. Never throws. */
-  parseApi(text: string): MinerSample | null;
+  /**
+   * The API's answer as a sample; null when the text is not a whole answer of this miner. Never rejects. A promise, because
+   * what reads it is loaded with the first answer: the miner's start does not wait for it.
+   */
+  parseApi(text: string): Promise<MinerSample | null>;
   /** What this line of its log says; null for most lines. The line has no escapes and no line end. */
   logSign(line: string): LogSign | null;
   /** Whether it has a DAG to build: for that long after a start (ms), no hashrate is no fault. */

@@ -1,7 +1,8 @@
 import * as z from 'zod/mini';
 import { describe, expect, it } from 'vitest';
 import { chooseMiner, findMiner, minerNames } from './registry.ts';
-import { MinerRelease, minerReleases } from './releases.ts';
+import { minerReleases } from './pinned.ts';
+import { MinerRelease } from './releases.ts';
 
 const older: MinerRelease = {
   miner: 'xmrig',

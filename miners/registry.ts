@@ -1,5 +1,6 @@
 import type { PublishedMiner } from './miner.ts';
-import { minerReleases, type MinerRelease } from './releases.ts';
+import { minerReleases } from './pinned.ts';
+import type { MinerRelease } from './releases.ts';
 import { tRex } from './t-rex.ts';
 import { xmrig } from './xmrig.ts';
 

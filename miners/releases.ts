@@ -2,7 +2,6 @@
 // (or that the renter put into the image himself).
 import * as z from 'zod/mini';
 import { Count, Name, Sha256 } from '../wire/fields.ts';
-import pinned from './releases.json' with { type: 'json' };
 
 export const ARCHIVE_KINDS = ['tar.gz', 'tar.xz', 'zip'] as const;
 export type ArchiveKind = (typeof ARCHIVE_KINDS)[number];
@@ -24,8 +23,5 @@ export const MinerRelease = z.object({
 });
 export type MinerRelease = z.infer<typeof MinerRelease>;
 
-/** releases.json: of several releases of one miner, the first is the one that a bare name means. */
+/** releases.json. */
 export const MinerReleases = z.array(MinerRelease);
-
-/** The releases of this build. */
-export const minerReleases: readonly MinerRelease[] = z.parse(MinerReleases, pinned);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { MinerLaunch, MinerSample } from './miner.ts';
+import { parseApi } from './t-rex-api.ts';
 import { tRex } from './t-rex.ts';
 
 const launch: MinerLaunch = {
@@ -38,7 +39,7 @@ const summary = {
 };
 
 function read(change: object): MinerSample | null {
-  return tRex.parseApi(JSON.stringify({ ...summary, ...change }));
+  return parseApi(JSON.stringify({ ...summary, ...change }));
 }
 
 describe('t-rex command line', () => {
@@ -118,7 +119,7 @@ describe('t-rex API', () => {
     ['a list', '[]'],
     ['NaN', '{"hashrate":NaN}'],
   ])('is null for %s', (_what, text) => {
-    expect(tRex.parseApi(text)).toBeNull();
+    expect(parseApi(text)).toBeNull();
   });
 
   it('never throws and never gives a figure that the wire refuses', () => {
@@ -141,7 +142,7 @@ describe('t-rex API', () => {
           near.map((o) => JSON.stringify(o)),
         ),
         (text) => {
-          const sample = tRex.parseApi(text);
+          const sample = parseApi(text);
           for (const figure of [sample?.claimed_hs, sample?.uptime_s, sample?.accepted]) {
             expect(figure == null || (Number.isFinite(figure) && figure >= 0)).toBe(true);
           }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { parseApi } from './xmrig-api.ts';
 import { xmrig } from './xmrig.ts';
 
 /** 6.26.0; composed from the documented fields. */
@@ -17,8 +18,8 @@ const summary = {
   hashrate: { total: [1700.1, 1699.8, null], highest: 1710.2 },
 };
 
-function read(change: object): ReturnType<typeof xmrig.parseApi> {
-  return xmrig.parseApi(JSON.stringify({ ...summary, ...change }));
+function read(change: object): ReturnType<typeof parseApi> {
+  return parseApi(JSON.stringify({ ...summary, ...change }));
 }
 
 describe('xmrig command line', () => {
@@ -75,7 +76,7 @@ describe('xmrig API', () => {
     ['an error object', '{"status":404,"error":"NOT_FOUND"}'],
     ['a hashrate of a wrong type', '{"hashrate":1}'],
   ])('is null for %s', (_what, text) => {
-    expect(xmrig.parseApi(text)).toBeNull();
+    expect(parseApi(text)).toBeNull();
   });
 
   it('never throws', () => {
@@ -89,7 +90,7 @@ describe('xmrig API', () => {
           near.map((o) => JSON.stringify(o)),
         ),
         (text) => {
-          const rate = xmrig.parseApi(text)?.claimed_hs;
+          const rate = parseApi(text)?.claimed_hs;
           expect(rate == null || (Number.isFinite(rate) && rate >= 0)).toBe(true);
         },
       ),

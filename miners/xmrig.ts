@@ -1,21 +1,6 @@
 // XMRig 6.x on the CPU. Flags, API fields and log lines by its source at v6.26.0 (src/core/config/usage.h, src/core/Miner.cpp,
 // src/net/Network.cpp, src/crypto/rx).
-import * as z from 'zod/mini';
-import { AmountOrNull, CountOrNull, NameOrNull, listOf, parseJson } from './api-fields.ts';
-import type { LogSign, PublishedMiner, MinerLaunch, MinerSample } from './miner.ts';
-
-/** `GET /2/summary`. Hash rates are H/s over 10 s, 60 s and 15 min, null until that much time has passed; uptime in seconds. */
-const Summary = z.object({
-  ua: NameOrNull,
-  version: NameOrNull,
-  algo: NameOrNull,
-  uptime: AmountOrNull,
-  hashrate: z.object({ total: listOf(AmountOrNull) }),
-  results: z.catch(z.object({ shares_good: CountOrNull, shares_total: CountOrNull }), {
-    shares_good: null,
-    shares_total: null,
-  }),
-});
+import type { LogSign, PublishedMiner, MinerLaunch } from './miner.ts';
 
 function argv(l: MinerLaunch): string[] {
   return [
@@ -34,23 +19,6 @@ function argv(l: MinerLaunch): string[] {
     ['--donate-level', '0', '--donate-over-proxy', '0'],
     l.extraArgs,
   ].flat();
-}
-
-function parseApi(text: string): MinerSample | null {
-  const read = z.safeParse(Summary, parseJson(text));
-  if (!read.success) return null;
-  const s = read.data;
-  const { shares_good: good, shares_total: all } = s.results;
-  return {
-    name: s.ua?.split('/')[0]?.toLowerCase() ?? null,
-    version: s.version,
-    algo: s.algo,
-    uptime_s: s.uptime,
-    claimed_hs: s.hashrate.total.find((rate) => rate !== null) ?? null,
-    gpus: [],
-    accepted: good,
-    rejected: good !== null && all !== null && all >= good ? all - good : null,
-  };
 }
 
 /** A dataset that does not fit is no fault: XMRig then mines on in light mode ("switching to slow mode"). */
@@ -75,7 +43,7 @@ export const xmrig: PublishedMiner = {
   argv,
   env: {},
   apiUrl: (apiPort) => `http://127.0.0.1:${apiPort}/2/summary`,
-  parseApi,
+  parseApi: async (text) => (await import('./xmrig-api.ts')).parseApi(text),
   logSign: (line) => SIGNS.find(([pattern]) => pattern.test(line))?.[1] ?? null,
   graceMs: 180_000, // a RandomX dataset takes a slow pair of cores minutes
   stopLadder: [

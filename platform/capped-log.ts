@@ -1,11 +1,11 @@
 // A log file that a child writes to by itself (O_APPEND) and that never grows past a cap: the child outlives us, so there is
 // no pipe and nobody in between; we only cut the file from time to time and keep its tail.
-import { constants } from 'node:fs';
+import { constants, openSync } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 
-/** Opens a log for a child to append to; the handle's `fd` goes to spawnGroup. */
-export async function openAppendLog(path: string): Promise<FileHandle> {
-  return open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
+/** Opens a log for a child to append to: the descriptor goes to spawnGroup, then it is closed. Throws system errors. */
+export function openAppendLog(path: string): number {
+  return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND, 0o600);
 }
 
 /**

@@ -39,7 +39,7 @@ export function createLogger(o: { name: string; level: string; write?: (line: st
   let at = new Date();
 
   async function load(): Promise<void> {
-    const { pino } = await import('pino');
+    const { default: pino } = await import('pino');
     const timestamp = (): string => `,"time":"${at.toISOString()}"`;
     sink = pino({ level: o.level, base: { name: o.name }, timestamp }, { write: (line: string) => write(scrub(line)) });
     drain();

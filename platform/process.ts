@@ -208,29 +208,35 @@ export interface MarkedProcess {
  */
 export async function findMarked(name: string): Promise<MarkedProcess[]> {
   const found: MarkedProcess[] = [];
-  const bootedAtMs = await kernelBootedAtMs();
+  const variable = Buffer.from(`${name}=`);
   // Synchronous: /proc is memory, and some dozens of files through the thread pool take several times as long.
   for (const entry of readdirSync('/proc')) {
     const pid = Number(entry);
     if (!Number.isInteger(pid) || pid === process.pid) continue;
-    const environ = environOf(pid);
-    const variable = environ?.split('\0').find((v) => v.startsWith(`${name}=`));
-    if (variable === undefined) continue;
+    const value = valueIn(environOf(pid), variable);
+    if (value === null) continue;
     const stat = await procStat(pid);
     const id = await identify(pid);
     if (stat === null || id === null || stat.group !== pid) continue;
-    found.push({
-      id,
-      value: variable.slice(name.length + 1),
-      startedAtMs: bootedAtMs + (id.start_ticks * 1000) / CLOCK_TICKS_PER_S,
-    });
+    const startedAtMs = (await kernelBootedAtMs()) + (id.start_ticks * 1000) / CLOCK_TICKS_PER_S;
+    found.push({ id, value, startedAtMs });
   }
   return found;
 }
 
-function environOf(pid: number): string | null {
+/** The value of the variable (`NAME=`) in an environment as /proc shows it: each variable ends in a NUL. */
+function valueIn(environ: Buffer | null, variable: Buffer): string | null {
+  let at = environ?.indexOf(variable) ?? -1;
+  // Not in the middle of another one.
+  while (environ !== null && at > 0 && environ[at - 1] !== 0) at = environ.indexOf(variable, at + 1);
+  if (environ === null || at < 0) return null;
+  const end = environ.indexOf(0, at);
+  return environ.toString('utf8', at + variable.length, end < 0 ? environ.length : end);
+}
+
+function environOf(pid: number): Buffer | null {
   try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8');
+    return readFileSync(`/proc/${pid}/environ`);
   } catch (error) {
     if (isErrno(error, ...GONE_OR_FOREIGN)) return null;
     throw error;

@@ -8,22 +8,27 @@ import { SpotrigError, isErrno } from './errors.ts';
 /** One page: a record never crosses into a second. */
 const SLOT_BYTES = 4096;
 const CRC_CHARS = 8;
+/** A record is the owner, padded; the checksum of the text; the text, padded. */
+const OWNER_CHARS = 40;
+const TEXT_AT = OWNER_CHARS + CRC_CHARS;
 
 export class StateSlot {
   readonly #fd: number;
+  readonly #owner: string;
 
-  /** Opens or makes the file. Throws system errors. */
-  constructor(path: string) {
+  /** Opens or makes the file. `owner`: whose state it is, at most 40 characters. Throws system errors. */
+  constructor(path: string, owner: string) {
+    this.#owner = owner.padEnd(OWNER_CHARS);
     this.#fd = openSync(path, constants.O_RDWR | constants.O_CREAT, 0o600);
   }
 
   /** Replaces the state. Throws system errors (a full disk), and `state_too_large`. */
   write(value: unknown): void {
     const text = Buffer.from(JSON.stringify(value));
-    const body = Buffer.alloc(SLOT_BYTES - CRC_CHARS, ' ');
+    const body = Buffer.alloc(SLOT_BYTES - TEXT_AT, ' ');
     if (text.length > body.length) throw new SpotrigError('state_too_large', `state has ${text.length} bytes`);
     text.copy(body);
-    writeSync(this.#fd, Buffer.concat([Buffer.from(checksum(body)), body]), 0, SLOT_BYTES, 0);
+    writeSync(this.#fd, Buffer.concat([Buffer.from(this.#owner + checksum(body)), body]), 0, SLOT_BYTES, 0);
   }
 
   close(): void {
@@ -35,8 +40,8 @@ function checksum(body: Buffer): string {
   return crc32(body).toString(16).padStart(CRC_CHARS, '0');
 }
 
-/** The state that the last process left; null when there is none, or a damaged one. */
-export function readStateSlot(path: string): unknown {
+/** The state that the last process of this owner left; null when there is none, or a damaged one. */
+export function readStateSlot(path: string, owner: string): unknown {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);
@@ -44,7 +49,8 @@ export function readStateSlot(path: string): unknown {
     if (isErrno(error, 'ENOENT')) return null;
     throw error;
   }
-  const body = bytes.subarray(CRC_CHARS, SLOT_BYTES);
-  if (bytes.length < SLOT_BYTES || bytes.toString('latin1', 0, CRC_CHARS) !== checksum(body)) return null;
+  if (bytes.length < SLOT_BYTES || bytes.toString('latin1', 0, OWNER_CHARS) !== owner.padEnd(OWNER_CHARS)) return null;
+  const body = bytes.subarray(TEXT_AT, SLOT_BYTES);
+  if (bytes.toString('latin1', OWNER_CHARS, TEXT_AT) !== checksum(body)) return null;
   return JSON.parse(body.toString('utf8')) as unknown;
 }

@@ -1,8 +1,8 @@
 // The arrows of design section 1, held over the source and over what ships.
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, normalize, relative } from 'node:path';
-import { build } from 'esbuild';
 import { describe, expect, it } from 'vitest';
+import { bundleWorker } from '../scripts/release/bundle.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
@@ -76,18 +76,10 @@ describe('import directions', () => {
 
 describe('what ships', () => {
   it('is the worker without collector, full zod, undici, execa or zx', async () => {
-    const { metafile } = await build({
-      entryPoints: [join(ROOT, 'entrypoint/main.ts')],
-      absWorkingDir: ROOT,
-      bundle: true,
-      write: false,
-      metafile: true,
-      platform: 'node',
-      format: 'cjs',
-      logLevel: 'silent',
-    });
-    const [bundle] = Object.values(metafile.outputs);
-    const shipped = Object.entries(bundle?.inputs ?? {}).filter(([, input]) => input.bytesInOutput > 0);
+    const { meta } = await bundleWorker({ root: ROOT, entry: 'entrypoint/main.ts', version: '0', mirrors: [] });
+    const shipped = Object.values(meta.outputs)
+      .flatMap((output) => Object.entries(output.inputs))
+      .filter(([, input]) => input.bytesInOutput > 0);
     const inputs = shipped.map(([path]) => relative('.', path));
     const unwanted =
       /^(?:collector|scripts|test|images)\/|node_modules\/(?:undici|execa|zx|fastify|preact|uplot)\/|zod\/v4\/classic\/|zod\/v4\/locales\/(?!en\.)/;
@@ -95,6 +87,14 @@ describe('what ships', () => {
     for (const needed of ['entrypoint/main.ts', 'reporter/reporter.ts', 'stratum/relay.ts', 'miners/t-rex.ts']) {
       expect(inputs).toContain(needed);
     }
+  });
+
+  it('loads before the miner runs what its start needs, and nothing else: no package, no reporter, no HTTP', async () => {
+    const { atOnce } = await bundleWorker({ root: ROOT, entry: 'entrypoint/main.ts', version: '0', mirrors: [] });
+    const late =
+      /node_modules\/|^reporter\/|^platform\/(?:http|download)|-api\.ts$|^entrypoint\/artifacts\/(?:fetch|archive)/;
+    expect(atOnce.filter((path) => late.test(path))).toEqual([]);
+    expect(atOnce).toContain('entrypoint/supervise/supervisor.ts');
   });
 });
 

@@ -1,11 +1,11 @@
 // Field types that several schemas share. Unknown is null, never 0; units are in the names of the fields that use these.
 import * as z from 'zod/mini';
-import { DETAIL_MAX_CHARS, LOG_LINE_MAX_CHARS, LOG_LINES_MAX, NAME_MAX_CHARS } from './limits.ts';
+import { DETAIL_MAX_CHARS, LOG_LINE_MAX_CHARS, LOG_LINES_MAX, NAME_MAX_CHARS, WORKER_NAME } from './limits.ts';
 
 /** Unix time in milliseconds, by the sender's clock. Up to the year 2100: a sender's clock may be wrong, not absurd. */
 export const UnixMs = z.int().check(z.minimum(0), z.maximum(4_102_444_800_000));
-/** A worker's name. The same rule holds in tokens, URLs and file names. */
-export const WorkerName = z.string().check(z.regex(/^[a-z0-9][a-z0-9_-]{0,62}$/));
+/** A worker's name. */
+export const WorkerName = z.string().check(z.regex(WORKER_NAME));
 /** One start of the head: made once, kept over restarts of Node. */
 export const BootId = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 /** Lower-case hex SHA-256. */

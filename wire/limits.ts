@@ -22,3 +22,5 @@ export const LOG_LINE_MAX_CHARS = 400;
 export const NAME_MAX_CHARS = 80;
 /** Characters of one sentence of detail. */
 export const DETAIL_MAX_CHARS = 600;
+/** A worker's name. The same rule holds in tokens, URLs and file names. */
+export const WORKER_NAME = /^[a-z0-9][a-z0-9_-]{0,62}$/;

@@ -1,14 +1,13 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
+import { accessSync, constants, statSync } from 'node:fs';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 
 /** Checks a program that should be in the image (`name@/path`). Throws SpotrigError miner_missing or miner_not_executable. */
-export async function checkPreinstalled(path: string): Promise<void> {
+export function checkPreinstalled(path: string): void {
   try {
-    if (!(await stat(path)).isFile()) {
+    if (!statSync(path).isFile()) {
       throw new SpotrigError('miner_not_executable', `${path} is not a file; give the path of the program itself`);
     }
-    await access(path, constants.X_OK);
+    accessSync(path, constants.X_OK);
   } catch (error) {
     if (error instanceof SpotrigError) throw error;
     if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) {

@@ -28,30 +28,30 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true }));
 
 it('is complete with its record and in its size only', async () => {
-  expect(await isComplete(folder, 'miner')).toBe(true);
-  expect(await isComplete(folder, 'other')).toBe(false);
+  expect(isComplete(folder, 'miner')).toBe(true);
+  expect(isComplete(folder, 'other')).toBe(false);
   await truncate(join(folder, 'miner'), bytes.length - 1);
-  expect(await isComplete(folder, 'miner')).toBe(false);
+  expect(isComplete(folder, 'miner')).toBe(false);
 });
 
 it.each(['', '{', '{"size_bytes":300000}'])('is not complete with the record %j', async (text) => {
   await writeFile(join(folder, '.program.json'), text);
-  expect(await isComplete(folder, 'miner')).toBe(false);
+  expect(isComplete(folder, 'miner')).toBe(false);
 });
 
 it('is found good, with pauses in between', async () => {
   expect(await recheck({ folder, program: 'miner', clock, signal: never })).toBe('good');
   expect(pauses).toBeGreaterThanOrEqual(5);
-  expect(await isComplete(folder, 'miner')).toBe(true);
+  expect(isComplete(folder, 'miner')).toBe(true);
 });
 
 it('is found damaged by one flipped bit, and counts as absent from then on; the file stays', async () => {
   const flipped = Buffer.from(bytes);
   flipped.writeUInt8((flipped[200_000] ?? 0) ^ 1, 200_000);
   await writeFile(join(folder, 'miner'), flipped);
-  expect(await isComplete(folder, 'miner')).toBe(true);
+  expect(isComplete(folder, 'miner')).toBe(true);
   expect(await recheck({ folder, program: 'miner', clock, signal: never })).toBe('damaged');
-  expect(await isComplete(folder, 'miner')).toBe(false);
+  expect(isComplete(folder, 'miner')).toBe(false);
   expect(await readdir(folder)).toEqual(['miner']);
   expect(await recheck({ folder, program: 'miner', clock, signal: never })).toBe('absent');
 });

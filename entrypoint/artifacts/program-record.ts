@@ -1,18 +1,15 @@
 // What an unpacked program was when it was complete: a small file beside it, there before the folder gets its name. A program
 // without one, or of another size, counts as absent.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { lstat, rm } from 'node:fs/promises';
+import { createReadStream, lstatSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import * as z from 'zod/mini';
 import type { Clock } from '../../platform/clock.ts';
-import { fsyncDir, readJsonTolerant, writeFileDurable } from '../../platform/durable-file.ts';
+import { fsyncDir, writeFileDurable } from '../../platform/durable-file.ts';
 import { isErrno } from '../../platform/errors.ts';
-import { Count, Sha256 } from '../../wire/fields.ts';
 import type { Unpacked } from './archive-entry.ts';
 
 const NAME = '.program.json';
-const Saved = z.object({ size_bytes: Count, sha256: Sha256 });
 
 /** A recheck reads this much, then lets the miner and the relay have the machine for a moment: about 6 MB a second. */
 const RECHECK_CHUNK_BYTES = 64 * 1024;
@@ -24,11 +21,11 @@ export async function writeRecord(folder: string, program: Unpacked): Promise<vo
 }
 
 /** True when the program is there in its full size: it was checked when it came, and its name was given to it after that. */
-export async function isComplete(folder: string, program: string): Promise<boolean> {
-  const record = await readRecord(folder);
+export function isComplete(folder: string, program: string): boolean {
+  const record = readRecord(folder);
   if (record === null) return false;
   try {
-    const stat = await lstat(join(folder, program));
+    const stat = lstatSync(join(folder, program));
     return stat.isFile() && stat.size === record.size_bytes;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
@@ -46,7 +43,7 @@ export async function recheck(o: {
   clock: Clock;
   signal: AbortSignal;
 }): Promise<'good' | 'damaged' | 'absent'> {
-  const record = await readRecord(o.folder);
+  const record = readRecord(o.folder);
   if (record === null) return 'absent';
   const hash = createHash('sha256');
   try {
@@ -67,9 +64,14 @@ export async function recheck(o: {
   return 'damaged';
 }
 
-function readRecord(folder: string): Promise<Unpacked | null> {
-  return readJsonTolerant(join(folder, NAME), (value) => {
-    const parsed = z.safeParse(Saved, value);
-    return parsed.success ? parsed.data : null;
-  });
+/** Checked by hand: the miner's start waits for this, and a schema's library takes longer to load than all the rest. */
+function readRecord(folder: string): Unpacked | null {
+  try {
+    const { size_bytes, sha256 } = JSON.parse(readFileSync(join(folder, NAME), 'utf8')) as Partial<Unpacked>;
+    const isWhole = Number.isSafeInteger(size_bytes) && /^[0-9a-f]{64}$/.test(String(sha256));
+    return isWhole ? ({ size_bytes, sha256 } as Unpacked) : null;
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof TypeError || isErrno(error, 'ENOENT', 'ENOTDIR')) return null;
+    throw error;
+  }
 }

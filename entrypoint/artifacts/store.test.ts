@@ -10,7 +10,6 @@ import { realClock, type Clock } from '../../platform/clock.ts';
 import { SpotrigError } from '../../platform/errors.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { tarGz } from '../../test/fakes/archives.ts';
-import { checkPreinstalled } from './preinstalled.ts';
 import { ArtifactStore, type ArtifactEvent, type StoreOptions } from './store.ts';
 
 /** No pauses, only turns. */
@@ -257,18 +256,18 @@ describe('prune', () => {
   });
 });
 
-describe('checkPreinstalled', () => {
+describe('a program of the image', () => {
   it('takes a program, also through a link', async () => {
     await writeFile(join(home, 'miner'), program, { mode: 0o755 });
     await symlink(join(home, 'miner'), join(home, 'link'));
-    await checkPreinstalled(join(home, 'link'));
+    await store().preinstalled(join(home, 'link'));
   });
 
   it('says what is wrong', async () => {
-    expect((await failure(checkPreinstalled(join(home, 'none')))).code).toBe('miner_missing');
-    expect((await failure(checkPreinstalled(home))).code).toBe('miner_not_executable');
+    expect((await failure(store().preinstalled(join(home, 'none')))).code).toBe('miner_missing');
+    expect((await failure(store().preinstalled(home))).code).toBe('miner_not_executable');
     await writeFile(join(home, 'plain'), program, { mode: 0o644 });
-    const error = await failure(checkPreinstalled(join(home, 'plain')));
+    const error = await failure(store().preinstalled(join(home, 'plain')));
     expect(error.code).toBe('miner_not_executable');
     expect(error.message).toContain('chmod 755');
   });

@@ -29,8 +29,8 @@ export async function* tarEntries(
   kind: Exclude<ArchiveKind, 'zip'>,
   env: Record<string, string>,
 ): AsyncGenerator<ArchiveEntry> {
-  const { extract: createExtract } = await import('tar-stream'); // only a worker that has something to unpack pays for it
-  const extract = createExtract();
+  const { default: tar } = await import('tar-stream'); // only a worker that has something to unpack pays for it
+  const extract = tar.extract();
   let allowed = FRAME_MAX_BYTES;
   // tar-stream bounds a header, but reads on for ever in what belongs to no entry.
   const guard = async function* (source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {

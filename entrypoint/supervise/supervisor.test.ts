@@ -16,7 +16,7 @@ const fakeAdapter: MinerAdapter = {
   argv: () => [],
   env: {},
   apiUrl: () => '',
-  parseApi: () => null,
+  parseApi: async () => null,
   logSign: () => null,
   graceMs: 1000,
   stopLadder: [

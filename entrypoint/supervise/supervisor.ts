@@ -1,5 +1,6 @@
 // Keeps one miner running: starts it, or adopts the one that already runs, judges it, restarts it with back-off, stops it by
 // the ladder. The miner outlives this process: it is in a group of its own and writes to a file by itself.
+import { closeSync } from 'node:fs';
 import type { Logger } from '../../platform/logger.ts';
 import { capLog, openAppendLog, tailLines } from '../../platform/capped-log.ts';
 import type { Clock } from '../../platform/clock.ts';
@@ -170,14 +171,14 @@ export class Supervisor {
 
   async #runOwn(spec: MinerSpec): Promise<ExitInfo> {
     this.#begin(this.#o.clock.monoMs());
-    const log = await openAppendLog(this.#o.logPath);
+    if (this.#ended.signal.aborted) return UNKNOWN_EXIT;
+    const log = openAppendLog(this.#o.logPath);
     try {
-      if (this.#ended.signal.aborted) return UNKNOWN_EXIT;
       const child = spawnGroup({
         argv: spec.argv,
         env: { ...spec.env, [MARKER]: formatMark(spec.mark) },
         cwd: this.#o.cwd,
-        stdout: log.fd,
+        stdout: log,
         stderr: 'stdout',
       });
       const id = child.pid === 0 ? null : await identify(child.pid);
@@ -192,7 +193,7 @@ export class Supervisor {
       child.kill('SIGKILL'); // helpers that outlived their leader: there are never two miners
       return exit;
     } finally {
-      await log.close();
+      closeSync(log);
     }
   }
 

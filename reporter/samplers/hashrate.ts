@@ -119,7 +119,7 @@ async function ask(
     const answer = await http({ url, timeoutMs: ASK_TIMEOUT_MS, maxBytes: ANSWER_MAX_BYTES });
     if (answer.status !== 200) return { bad: { kind: 'status', detail: `status ${answer.status}` } };
     const text = answer.body.toString('utf8');
-    const sample = view.adapter.parseApi(text);
+    const sample = await view.adapter.parseApi(text);
     if (sample !== null) return { sample };
     const start = text.slice(0, 80);
     return { bad: { kind: 'not_understood', detail: `${answer.body.length} bytes that begin with: ${start}` } };
