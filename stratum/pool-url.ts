@@ -1,6 +1,6 @@
 // The address of a pool as a setting: stratum+ssl://login:password@host:port?sni=none&tls=1.2&socks5=host:port#RU,KZ
 import { isIP } from 'node:net';
-import { DIALECTS, type Dialect } from '../wire/dialect.ts';
+import { DIALECTS, type Dialect } from '../wire/dialect-names.ts';
 
 /** Schemes that the relay can dial. */
 const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl'] as const;
