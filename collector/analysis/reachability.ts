@@ -1,8 +1,9 @@
 // Verdicts by the collector: a worker's sample with its history, the control measurements around it, and how workers in other networks
 // saw the same target. The worker's own verdict knew less.
+import { messageOf } from '../../platform/errors.ts';
 import { endOfTrial } from '../../stratum/probe/trial.ts';
-import { CONTROL_FRESH_MS, type ControlSample, type InsideControl } from '../../wire/control.ts';
-import { judge } from '../../wire/judge.ts';
+import { CONTROL_FRESH_MS, type InsideControl } from '../../wire/control.ts';
+import { type JudgeInput, judge } from '../../wire/judge.ts';
 import type { AddressTrial, Network, ReachabilityRecord } from '../../wire/reachability.ts';
 import type { Verdict } from '../../wire/verdict.ts';
 import type { NewVerdict, StoredSample } from '../store/sample-store.ts';
@@ -38,13 +39,15 @@ export interface Asker {
   server: string | null;
 }
 
+type Judged = NonNullable<StoredSample['judged']>;
+
 /** Newest first; of samples not older than `since_ms`. */
 export async function judgedReachability(o: { store: Store; since_ms: number }): Promise<JudgedTarget[]> {
   const found = await o.store.samples.newest({ since_ms: o.since_ms, limit: SAMPLES_MAX });
   const judged: JudgedTarget[] = [];
   for (const sample of found) {
     const { worker, at_ms, network, record } = sample;
-    const { verdict, since_ms } = sample.judged ?? (await judgeSample(o.store, sample));
+    const { verdict, since_ms } = sample.judged ?? (await judgeSample(o.store, sample, new Map()));
     judged.push({ worker, at_ms, network, record, verdict, since_ms });
   }
   return judged;
@@ -54,9 +57,11 @@ export async function judgedReachability(o: { store: Store; since_ms: number }):
 export async function judgeDue(store: Store, now_ms: number, limit: number): Promise<number> {
   const due = await store.samples.toJudge(now_ms, limit);
   const verdicts: NewVerdict[] = [];
+  const fresh = new Map<number, Judged>();
   for (const sample of due) {
     const settled_at_ms = sample.at_ms + SETTLED_AFTER_MS;
-    const judged = await judgeSample(store, sample);
+    const judged = await judgeSample(store, sample, fresh);
+    fresh.set(sample.id, judged);
     verdicts.push({ id: sample.id, ...judged, judge_at_ms: now_ms < settled_at_ms ? settled_at_ms : null });
   }
   if (verdicts.length > 0) await store.samples.keepVerdicts(verdicts);
@@ -86,7 +91,8 @@ export async function insideControls(
     }));
 }
 
-async function judgeSample(store: Store, sample: StoredSample): Promise<{ verdict: Verdict; since_ms: number }> {
+/** All that is known for a verdict on a stored sample. */
+export async function judgeInput(store: Store, sample: StoredSample): Promise<JudgeInput> {
   const { at_ms, record } = sample;
   const target = record.target.url;
   const until_ms = at_ms + CONTROL_FRESH_MS;
@@ -95,16 +101,31 @@ async function judgeSample(store: Store, sample: StoredSample): Promise<{ verdic
     store.samples.controls({ entry: target, since_ms: at_ms - CONTROL_FRESH_MS, until_ms }),
     insideControls(store, { target, asker: sample, at_ms, until_ms }),
   ]);
-  const carried: readonly ControlSample[] = record.controls.filter(({ entry }) => entry === target);
-  const verdict = judge({
-    sample: record,
-    history: earlier.map((one) => one.record),
-    controls: [...own, ...carried],
-    inside,
-  });
-  const before = earlier[0]?.judged ?? null;
-  const since_ms = before?.verdict.verdict === verdict.verdict ? before.since_ms : at_ms;
-  return { verdict, since_ms };
+  const carried = record.controls.filter(({ entry }) => entry === target);
+  return { sample: record, history: earlier.map((one) => one.record), controls: [...own, ...carried], inside };
+}
+
+/** `fresh`: verdicts by sample id that are newer than the store's. */
+async function judgeSample(store: Store, sample: StoredSample, fresh: ReadonlyMap<number, Judged>): Promise<Judged> {
+  const verdict = verdictOn(await judgeInput(store, sample));
+  const [earlier] = await store.samples.earlier(sample, 1);
+  const before = earlier === undefined ? null : (fresh.get(earlier.id) ?? earlier.judged);
+  return { verdict, since_ms: before?.verdict.verdict === verdict.verdict ? before.since_ms : sample.at_ms };
+}
+
+/** One sample that the judge stumbles over must not keep the others from their verdicts. */
+function verdictOn(input: JudgeInput): Verdict {
+  try {
+    return judge(input);
+  } catch (error) {
+    const evidence = [`no verdict could be drawn: ${messageOf(error)}`];
+    return {
+      ...{ verdict: 'inconclusive', layer: null, method: null, scope: null },
+      flags: [],
+      confidence: 0,
+      evidence,
+    };
+  }
 }
 
 /** Whether two samples stand for two lines: a rig behind the same address, or on the same server, is the same one. */

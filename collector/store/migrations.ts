@@ -88,8 +88,16 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX reachability_of_worker ON reachability (worker_no, target, at_ms);
   CREATE INDEX reachability_of_target ON reachability (target, at_ms, network_key);
-  CREATE INDEX reachability_at ON reachability (at_ms, worker_no, target);
   CREATE INDEX reachability_to_judge ON reachability (judge_at_ms, at_ms) WHERE judge_at_ms IS NOT NULL;
+
+  -- The newest of each, so that a reader does not walk through a day of samples.
+  CREATE TABLE reachability_latest (
+    worker_no INTEGER NOT NULL,
+    target TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    sample_id INTEGER NOT NULL,
+    PRIMARY KEY (worker_no, target)
+  ) STRICT, WITHOUT ROWID;
 
   CREATE TABLE control_samples (
     sample_id INTEGER PRIMARY KEY,

@@ -21,16 +21,18 @@ const SAMPLES = `SELECT r.sample_id, w.worker, r.at_ms, r.network_key, r.since_m
     (SELECT h.body ->> 'server' FROM hosts h WHERE h.boot_no = r.boot_no) AS server
   FROM reachability r JOIN workers w ON w.worker_no = r.worker_no`;
 
-// In a grouping with max(), SQLite takes the other columns from the row of the maximum.
 const SQL = {
   insert: `INSERT INTO reachability (worker_no, boot_no, target, network_key, at_ms, received_at_ms, judge_at_ms, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  setLatest: `INSERT INTO reachability_latest (worker_no, target, at_ms, sample_id) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sample_id = excluded.sample_id WHERE excluded.at_ms >= at_ms`,
   insertControl: 'INSERT INTO control_samples (entry, at_ms, received_at_ms, body) VALUES (?, ?, ?, ?)',
   keepVerdict: 'UPDATE reachability SET verdict = ?, since_ms = ?, judge_at_ms = ? WHERE sample_id = ?',
-  newest: `${SAMPLES} JOIN (SELECT max(at_ms), sample_id FROM reachability WHERE at_ms >= ? GROUP BY worker_no, target) n
-    ON n.sample_id = r.sample_id ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
+  newest: `${SAMPLES} JOIN reachability_latest l ON l.sample_id = r.sample_id WHERE l.at_ms >= ?
+    ORDER BY l.at_ms DESC, l.sample_id DESC LIMIT ?`,
   earlier: `${SAMPLES} WHERE r.worker_no = (SELECT worker_no FROM workers WHERE worker = ?) AND r.target = ?
     AND (r.at_ms, r.sample_id) < (?, ?) ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
+  // In a grouping with max(), SQLite takes the other columns from the row of the maximum.
   ofOtherNetworks: `${SAMPLES} JOIN (SELECT max(at_ms), sample_id FROM reachability
       WHERE target = ? AND at_ms BETWEEN ? AND ? AND network_key <> ? GROUP BY network_key) n
     ON n.sample_id = r.sample_id ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
@@ -41,6 +43,9 @@ const SQL = {
     AND received_at_ms < ?`,
   pruneControls: `DELETE FROM control_samples WHERE sample_id IN
     (SELECT sample_id FROM control_samples ORDER BY sample_id LIMIT ?) AND received_at_ms < ?`,
+  // A sample's moment is never behind its arrival, so these go before their samples do.
+  pruneLatest: `DELETE FROM reachability_latest WHERE (worker_no, target) IN
+    (SELECT worker_no, target FROM reachability_latest WHERE at_ms < ? LIMIT ?)`,
 } as const;
 
 export interface SamplesOptions {
@@ -63,10 +68,12 @@ export class SqliteSamples implements SampleStore {
   /** Adds a record of a report, inside the report's own write. */
   insert(worker_no: number, boot_no: number, received_at_ms: number, timed: Timed<ReachabilityRecord>): void {
     const { record, at_ms } = timed;
-    this.#sql.insert.run(
-      ...[worker_no, boot_no, record.target.url, record.egress?.key ?? 'unknown'],
+    const { url } = record.target;
+    const { lastInsertRowid } = this.#sql.insert.run(
+      ...[worker_no, boot_no, url, record.egress?.key ?? 'unknown'],
       ...[at_ms, received_at_ms, received_at_ms, JSON.stringify(record)],
     );
+    this.#sql.setLatest.run(worker_no, url, at_ms, lastInsertRowid);
   }
 
   addControl(sample: ControlSample): Promise<void> {
@@ -117,9 +124,10 @@ export class SqliteSamples implements SampleStore {
 
   /** Drops the oldest, inside the store's own write; how many rows went. */
   prune(received_before_ms: number, max_rows: number): number {
+    const latest = Number(this.#sql.pruneLatest.run(received_before_ms, max_rows).changes);
     return [this.#sql.prune, this.#sql.pruneControls].reduce(
       (gone, sql) => gone + Number(sql.run(max_rows, received_before_ms).changes),
-      0,
+      latest,
     );
   }
 

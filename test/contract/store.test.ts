@@ -6,7 +6,10 @@ import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import type { NewReport, Store } from '../../collector/store/store.ts';
+import { judge } from '../../wire/judge.ts';
+import type { ControlSample } from '../../wire/reachability.ts';
 import type { WireRecord } from '../../wire/records.ts';
+import { poolTarget, reachabilityOf, wellTrial } from '../fakes/reachability.ts';
 import { gpuRecord, hashrateRecord, hostRecord, lifecycleRecord, logRecord, sharesRecord } from '../fakes/reports.ts';
 
 const T = 1_790_000_000_000;
@@ -24,6 +27,20 @@ function report(over: Partial<NewReport> & { records?: never; at?: number; of?: 
     received_at_ms: over.received_at_ms ?? at,
     skew_ms: 0,
     records: of.map((record) => ({ at_ms: record.at_ms, record })),
+  };
+}
+
+/** A worker's sample, stamped with the network it came from. */
+function sampleAt(at_ms: number, host = 'pool.example', key = 'AS1'): WireRecord {
+  const egress = { address: '5.8.1.2', asn: null, country: null, key };
+  return reachabilityOf({ at_ms, target: poolTarget(host, 3333), egress });
+}
+
+function controlSample(at_ms: number): ControlSample {
+  const entry = poolTarget('pool.example', 3333).url;
+  return {
+    ...{ entry, by: 'collector-a', at_ms, operation: null, failure: null, dns_failure: null },
+    ...{ addresses: ['203.0.113.10'], trials: [wellTrial('203.0.113.10')] },
   };
 }
 
@@ -193,6 +210,105 @@ function contract(engine: Engine): void {
       expect(await store.revokedUpTo('rig-1')).toBe(2000);
       expect(await store.revokedUpTo('rig-2')).toBeNull();
       await other.close();
+    });
+
+    it('keeps samples with the network they came from, and tells the newest of each worker and target', async () => {
+      await store.addReport(report({ of: [sampleAt(T), sampleAt(T + 1000, 'pool-b.example')] }));
+      await store.addReport(report({ seq: 1, of: [sampleAt(T + 5000), hostRecord(T, { server: '42' })] }));
+      // An older boot's spool comes late and is no news.
+      await store.addReport(report({ boot: BOOT_B, of: [sampleAt(T - 1000)] }));
+      await store.addReport(report({ worker: 'rig-2', of: [sampleAt(T + 2000, 'pool.example', 'AS2')] }));
+      const found = await store.samples.newest({ since_ms: 0, limit: 10 });
+      expect(
+        found.map((one) => [one.worker, one.record.target.host, one.at_ms - T, one.network.key, one.server]),
+      ).toEqual([
+        ['rig-1', 'pool.example', 5000, 'AS1', '42'],
+        ['rig-2', 'pool.example', 2000, 'AS2', null],
+        ['rig-1', 'pool-b.example', 1000, 'AS1', '42'],
+      ]);
+      expect(found.map((one) => one.judged)).toEqual([null, null, null]);
+      expect(await store.samples.newest({ since_ms: T + 2000, limit: 10 })).toEqual(found.slice(0, 2));
+      expect(await store.samples.newest({ since_ms: 0, limit: 1 })).toEqual(found.slice(0, 1));
+      expect(await store.samples.serverOf('rig-1')).toBe('42');
+      expect(await store.samples.serverOf('rig-9')).toBeNull();
+    });
+
+    it('tells what the same worker saw of the same target before', async () => {
+      await store.addReport(report({ of: [0, 2, 1, 1].map((i) => sampleAt(T + i)) }));
+      await store.addReport(report({ worker: 'rig-2', of: [sampleAt(T)] }));
+      await store.addReport(report({ seq: 1, of: [sampleAt(T, 'pool-b.example')] }));
+      const [newest] = await store.samples.newest({ since_ms: T + 2, limit: 1 });
+      if (newest === undefined) throw new Error('no sample');
+      const moments = async (limit: number): Promise<number[]> =>
+        (await store.samples.earlier(newest, limit)).map((one) => one.at_ms - T);
+      expect(await moments(10)).toEqual([1, 1, 0]);
+      expect(await moments(2)).toEqual([1, 1]);
+      // Two samples of one moment: each has the other before it or behind it, never both.
+      const [second] = await store.samples.earlier(newest, 1);
+      if (second === undefined) throw new Error('no sample');
+      expect(await store.samples.earlier(second, 10)).toHaveLength(2);
+    });
+
+    it('tells the newest sample of other networks in a span', async () => {
+      const of = (worker: string, at: number, key: string): Promise<unknown> =>
+        store.addReport(report({ worker, seq: at, of: [sampleAt(T + at, 'pool.example', key)] }));
+      await of('rig-1', 10, 'AS1');
+      await of('rig-2', 20, 'AS2');
+      await of('rig-3', 30, 'AS2');
+      await of('rig-4', 40, 'AS3');
+      await of('rig-5', 50, 'AS4');
+      await store.addReport(report({ worker: 'rig-6', of: [sampleAt(T + 30, 'pool-b.example', 'AS9')] }));
+      const query = { target: 'stratum+tcp://pool.example:3333', network_key: 'AS1', since_ms: T + 10, limit: 9 };
+      const found = await store.samples.ofOtherNetworks({ ...query, until_ms: T + 40 });
+      expect(found.map((one) => [one.worker, one.network.key])).toEqual([
+        ['rig-4', 'AS3'],
+        ['rig-3', 'AS2'],
+      ]);
+      expect(await store.samples.ofOtherNetworks({ ...query, until_ms: T + 40, limit: 1 })).toHaveLength(1);
+      expect(await store.samples.ofOtherNetworks({ ...query, until_ms: T + 19 })).toEqual([]);
+    });
+
+    it('keeps control samples by their entry', async () => {
+      for (const at of [0, 10, 20]) await store.samples.addControl(controlSample(T + at));
+      await store.samples.addControl({ ...controlSample(T + 10), entry: 'stratum+tcp://other.example:1' });
+      const entry = controlSample(T).entry;
+      const moments = async (since: number, until: number): Promise<number[]> =>
+        (await store.samples.controls({ entry, since_ms: T + since, until_ms: T + until })).map((one) => one.at_ms - T);
+      expect(await moments(0, 20)).toEqual([20, 10, 0]);
+      expect(await moments(1, 10)).toEqual([10]);
+      expect((await store.samples.controls({ entry, since_ms: T, until_ms: T }))[0]).toEqual(controlSample(T));
+    });
+
+    it('gives out each sample to be judged when it is due, and keeps what was found', async () => {
+      await store.addReport(report({ of: [sampleAt(T + 1), sampleAt(T)], received_at_ms: T + 100 }));
+      expect(await store.samples.toJudge(T + 99, 10)).toEqual([]);
+      const due = await store.samples.toJudge(T + 100, 10);
+      expect(due.map((one) => one.at_ms - T)).toEqual([0, 1]);
+      expect(await store.samples.toJudge(T + 100, 1)).toEqual(due.slice(0, 1));
+      const [first, second] = due;
+      if (first === undefined || second === undefined) throw new Error('no samples');
+      const verdict = judge({ sample: first.record, history: [], controls: [], inside: [] });
+      await store.samples.keepVerdicts([
+        { id: first.id, verdict, since_ms: T - 50, judge_at_ms: null },
+        { id: second.id, verdict, since_ms: T, judge_at_ms: T + 500 },
+      ]);
+      expect(await store.samples.toJudge(T + 499, 10)).toEqual([]);
+      expect((await store.samples.toJudge(T + 500, 10)).map((one) => one.id)).toEqual([second.id]);
+      const [newest] = await store.samples.newest({ since_ms: 0, limit: 1 });
+      expect(newest).toMatchObject({ id: second.id, judged: { verdict, since_ms: T } });
+    });
+
+    it('prunes samples and controls with the rest', async () => {
+      for (let seq = 0; seq < 6; seq++) {
+        await store.addReport(report({ seq, at: T + seq, of: [sampleAt(T + seq, `pool-${seq}.example`)] }));
+        await store.samples.addControl(controlSample(T + seq));
+      }
+      while ((await store.prune(T + 4, 2)) > 0);
+      const found = await store.samples.newest({ since_ms: 0, limit: 10 });
+      expect(found.map((one) => one.at_ms - T)).toEqual([5, 4]);
+      expect(await store.samples.toJudge(T + 100, 10)).toHaveLength(2);
+      const { entry } = controlSample(T);
+      expect(await store.samples.controls({ entry, since_ms: 0, until_ms: T + 100 })).toHaveLength(2);
     });
 
     it('prunes in steps what was received before, and forgets silent workers', async () => {
