@@ -35,14 +35,19 @@ function possible(work: number, squares: number, max: number): boolean {
  * Rate in H/s with its two-sided interval. Without shares the rate and the lower bound are 0, and the upper bound stands
  * on the work of one share, when that is known. All null for an empty window and for sums that no shares can have.
  * `next_share_work_hashes` is the work now asked per share: where it is above all shares seen, the upper bound allows for it.
+ * Where `unmeasured` shares of unknown work were accepted too, only the lower bound is known: what the others prove.
  */
 export function deliveredRate(
-  o: ShareWork & { confidence?: number; next_share_work_hashes?: number | null },
+  o: ShareWork & { confidence?: number; next_share_work_hashes?: number | null; unmeasured?: number },
 ): DeliveredRate {
   const { work_hashes: work, work_sq_hashes2: squares, window_ms, confidence = CONFIDENCE } = o;
   if (!(window_ms > 0) || !Number.isFinite(window_ms) || !(confidence > 0 && confidence < 1)) return UNKNOWN;
   const tail = (1 - confidence) / 2;
   const per_s = 1000 / window_ms;
+  if (o.unmeasured !== undefined && o.unmeasured > 0) {
+    const { low_hs } = deliveredRate({ ...o, unmeasured: 0 });
+    return { ...UNKNOWN, low_hs: low_hs === 0 ? null : low_hs };
+  }
   const heaviest = Math.max(o.work_max_hashes, o.next_share_work_hashes ?? 0);
   if (work === 0 && squares === 0 && o.work_max_hashes === 0) {
     const high_hs = heaviest > 0 ? finite(heaviest * gammaQuantile(1, 'upper', tail) * per_s) : null;

@@ -30,6 +30,18 @@ describe('ShareMeter', () => {
     expect(meter.facts()).toBeNull();
   });
 
+  it('tells no rate while shares of unknown work are accepted', async () => {
+    const clock = new FakeClock();
+    const meter = new ShareMeter(clock);
+    meter.onDialect('stratum+tcp://pool:1', 'bitcoin');
+    meter.onLogin(1);
+    await clock.advance(10_000);
+    meter.onSubmit(1, 'a', null);
+    meter.onAnswer(1, 'a', 'accepted');
+    expect(meter.delivered(60_000)).toEqual({ rate_hs: null, low_hs: null, high_hs: null, window_ms: 10_000 });
+    expect(meter.takeWindow()).toMatchObject({ accepted: 1, unmeasured: 1, work_hashes: 0, share_work_hashes: null });
+  });
+
   it('counts a window, gives a record that the wire takes, and begins anew', async () => {
     const clock = new FakeClock();
     const meter = new ShareMeter(clock);

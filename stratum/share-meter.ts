@@ -125,12 +125,8 @@ export class ShareMeter {
     this.#totals[`${outcome}_total`] += 1;
     if (outcome !== 'accepted') return;
     this.#lastAcceptedMs = nowMs;
-    if (submit.work_hashes === null) {
-      this.#window.unmeasured += 1;
-    } else {
-      addShare(this.#window, submit.work_hashes);
-      this.#ring.add(submit.work_hashes, nowMs);
-    }
+    addShare(this.#window, submit.work_hashes);
+    this.#ring.add(submit.work_hashes, nowMs);
   }
 
   /** No answer can come any more on this connection. May be called again for the same one. */

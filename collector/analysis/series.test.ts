@@ -49,6 +49,18 @@ describe('a series', () => {
     });
   });
 
+  it('knows no delivered hashrate where shares were not measured or not read', () => {
+    for (const over of [{ unmeasured: 1 }, { dialect: 'unknown', accepted: 0, work_hashes: 0 }] as const) {
+      const shares = [timed(sharesRecord(NOW - 20_000, 4)), timed(sharesRecord(NOW - 5000, 4, over))];
+      const series = seriesOf({ ...none, shares, since_ms: NOW - 60_000, now_ms: NOW });
+      expect(series.delivered_hs.at(-1)).toBeNull();
+      expect(series.delivered_high_hs.at(-1)).toBeNull();
+    }
+    const waiting = timed(sharesRecord(NOW - 5000, 0, { dialect: 'unknown', pool: null, share_work_hashes: null }));
+    const series = seriesOf({ ...none, shares: [waiting], since_ms: NOW - 60_000, now_ms: NOW });
+    expect(series.delivered_hs.at(-1)).toBe(0);
+  });
+
   it('draws the delivered hashrate from the ten minutes before each point', () => {
     const shares = Array.from({ length: 120 }, (_, i) =>
       timed(sharesRecord(NOW - (119 - i) * 15_000, i < 60 ? 15 : 0)),

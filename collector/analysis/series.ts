@@ -64,13 +64,24 @@ function slidingDelivered(shares: readonly Timed<SharesRecord>[], ends: readonly
   });
 }
 
+const NO_SHARES: SharesSums = {
+  records: 0,
+  window_ms: 0,
+  work_hashes: 0,
+  work_sq_hashes2: 0,
+  work_max_hashes: 0,
+  unmeasured: 0,
+};
+
 function sumShares(shares: readonly Timed<SharesRecord>[]): SharesSums {
-  const sums = { records: shares.length, window_ms: 0, work_hashes: 0, work_sq_hashes2: 0, work_max_hashes: 0 };
+  const sums = { ...NO_SHARES, records: shares.length };
   for (const { record } of shares) {
     sums.window_ms += record.window_ms;
     sums.work_hashes += record.work_hashes;
     sums.work_sq_hashes2 += record.work_sq_hashes2;
     sums.work_max_hashes = Math.max(sums.work_max_hashes, record.work_max_hashes);
+    // In a dialect that is not read nothing is counted: that is not nothing delivered.
+    sums.unmeasured += record.unmeasured + (record.dialect === 'unknown' && record.pool !== null ? 1 : 0);
   }
   return sums;
 }

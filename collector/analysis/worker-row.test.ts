@@ -15,7 +15,7 @@ const silent: WorkerFacts = {
   hashrate: null,
   shares: null,
   gpu: null,
-  shares_window: { records: 0, window_ms: 0, work_hashes: 0, work_sq_hashes2: 0, work_max_hashes: 0 },
+  shares_window: { records: 0, window_ms: 0, work_hashes: 0, work_sq_hashes2: 0, work_max_hashes: 0, unmeasured: 0 },
   last_event: null,
 };
 const timed = <T extends { at_ms: number }>(record: T): { at_ms: number; record: T } => ({

@@ -71,7 +71,8 @@ const SQL = {
   latest: `SELECT at_ms, body FROM records WHERE worker_no = ? AND at_ms >= ? AND kind = ? AND boot_no = ?
     ORDER BY at_ms DESC LIMIT 1`,
   sharesSums: `SELECT count(*) AS records, total(body ->> 'window_ms') AS window_ms, total(body ->> 'work_hashes') AS work_hashes,
-      total(body ->> 'work_sq_hashes2') AS work_sq_hashes2, ifnull(max(body ->> 'work_max_hashes'), 0.0) AS work_max_hashes
+      total(body ->> 'work_sq_hashes2') AS work_sq_hashes2, ifnull(max(body ->> 'work_max_hashes'), 0.0) AS work_max_hashes,
+      total((body ->> 'unmeasured') + (body ->> 'dialect' = 'unknown' AND body ->> 'pool' IS NOT NULL)) AS unmeasured
     FROM records WHERE worker_no = ? AND at_ms >= ? AND kind = 'shares' AND boot_no = ?`,
   series: `SELECT at_ms, body FROM records WHERE worker_no = (SELECT worker_no FROM workers WHERE worker = ?)
     AND at_ms >= ? AND kind = ? ORDER BY at_ms DESC LIMIT ?`,

@@ -246,6 +246,7 @@ class SqliteStore implements Store {
         work_hashes: 0,
         work_sq_hashes2: 0,
         work_max_hashes: 0,
+        unmeasured: 0,
       },
       last_event: tellingEvent(events),
     };

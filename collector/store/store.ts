@@ -59,6 +59,8 @@ export interface SharesSums {
   work_hashes: number;
   work_sq_hashes2: number;
   work_max_hashes: number;
+  /** Accepted shares whose work is not known, and one for each record of a dialect that the worker's relay cannot read. */
+  unmeasured: number;
 }
 
 /** The newest facts of one worker; those of a kind are of its current boot. */

@@ -96,11 +96,12 @@ function contract(engine: Engine): void {
       await store.addReport(
         report({ of: [hashrateRecord(T), sharesRecord(T, 5), gpuRecord(T, [100]), hostRecord(T)] }),
       );
+      const unread = { dialect: 'unknown', unmeasured: 2 } as const;
       await store.addReport(
         report({
           boot: BOOT_B,
           at: T + 1000,
-          of: [sharesRecord(T + 1000, 2), sharesRecord(T + 2000, 3, { accepted_total: 5 })],
+          of: [sharesRecord(T + 1000, 2, unread), sharesRecord(T + 2000, 3, { accepted_total: 5 })],
         }),
       );
       const facts = await store.worker('rig-1', T);
@@ -112,6 +113,7 @@ function contract(engine: Engine): void {
         work_hashes: 5e6,
         work_sq_hashes2: 5e12,
         work_max_hashes: 1e6,
+        unmeasured: 3,
       });
       expect((await store.worker('rig-1', T + 1500))?.shares_window.records).toBe(1);
       expect(await store.host('rig-1')).toBeNull();
