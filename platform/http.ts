@@ -94,7 +94,8 @@ export function httpRequest(r: HttpRequest): Promise<HttpAnswer> {
   });
 }
 
-function pinMatches(socket: TLSSocket, pins: readonly string[]): boolean {
+/** Whether the server's public key is one of these (base64 SHA-256 of the SPKI). */
+export function pinMatches(socket: TLSSocket, pins: readonly string[]): boolean {
   const key = socket.getPeerX509Certificate()?.publicKey.export({ type: 'spki', format: 'der' });
   if (key === undefined) return false;
   const seen = createHash('sha256').update(key).digest();

@@ -13,6 +13,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   collector: () => import('./commands/collector.ts'),
   token: () => import('./commands/token.ts'),
   pin: () => import('./commands/pin.ts'),
+  probe: () => import('./commands/probe.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */

@@ -17,10 +17,14 @@ export interface TlsShape {
   maxVersion?: 'TLSv1.2' | 'TLSv1.3';
   /** Cuts it in two segments, inside the name where it has one: a filter that looks at single packets then sees no name. */
   splitHello?: boolean;
+  /** Leaves out what makes a hello longer than a packet (a post-quantum key): for sites that are asked only whether they answer. */
+  isSmall?: boolean;
 }
 
 export interface Secured {
   step: TlsStep;
+  /** The public authorities vouch for the certificate and the name; no word for or against a pool. */
+  isTrusted: boolean;
   /** What is spoken inside TLS; null where the handshake failed. */
   stream: Duplex | null;
 }
@@ -36,6 +40,7 @@ export async function tlsStep(connection: ProbeConnection, shape: TlsShape, limi
     ...(sni === null ? {} : { servername: sni }),
     minVersion: shape.minVersion ?? 'TLSv1.2',
     maxVersion: shape.maxVersion ?? 'TLSv1.3',
+    ...(shape.isSmall === true ? { ecdhCurve: 'X25519:P-256' } : {}),
     rejectUnauthorized: false,
   });
   const { value, ms, ack } = await connection.wait(outcomeOf(socket, connection), limits);
@@ -53,7 +58,7 @@ export async function tlsStep(connection: ProbeConnection, shape: TlsShape, limi
     ...ack,
   };
   if (!isSecured) socket.destroy();
-  return { step, stream: isSecured ? socket : null };
+  return { step, isTrusted: isSecured && socket.authorized, stream: isSecured ? socket : null };
 }
 
 function outcomeOf(socket: TLSSocket, connection: ProbeConnection): Promise<Outcome> {
