@@ -20,8 +20,8 @@ import { scrub } from '../platform/secrets.ts';
 import { runForOutput, spawnGroup, type LadderStep } from '../platform/process.ts';
 import type { Reporter } from '../reporter/reporter.ts';
 import type { EventInput, MinerView } from '../reporter/run-view.ts';
+import type { Relay } from '../stratum/relay.ts';
 import { ShareMeter } from '../stratum/share-meter.ts';
-import type { PoolUrl } from '../stratum/pool-url.ts';
 import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { readConfig, type Config, type Refusal } from './config.ts';
@@ -33,6 +33,7 @@ import { Watchdog } from './supervise/watchdog.ts';
 import {
   choosePorts,
   findRunningMiners,
+  firstPool,
   minerLogPath,
   openRelay,
   runMiner,
@@ -124,8 +125,6 @@ async function makeHome(home: string): Promise<void> {
 
 async function runWorker(config: Config, logger: Logger): Promise<number> {
   const { adapter } = config.miner;
-  const pool = config.pools[0];
-  if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
   const ending = new AbortController();
   const faults: unknown[] = [];
   const onFault = (error: unknown): void => {
@@ -154,7 +153,9 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     watchdog: new Watchdog({ graceMs: adapter.graceMs }),
     shares: () => (config.relay ? meter.facts() : null),
   });
-  const reporting = report({ config, logger, ports, meter, supervisor, events }, pool, ending.signal);
+  let relay: Relay | null = null;
+  const poolUrl = (): string => relay?.state().pool ?? firstPool(config).url;
+  const reporting = report({ config, logger, ports, meter, supervisor, events, poolUrl }, ending.signal);
   reporting.catch(onFault);
 
   const mirrors = [
@@ -166,8 +167,10 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
     ...{ mirrors, meter, supervisor, emit },
   };
-  const relay = config.relay ? await openRelay(deps, ports, pool) : null;
-  if (relay !== null) ports.relay = relay.port;
+  if (config.relay) {
+    relay = await openRelay(deps, ports);
+    ports.relay = relay.port;
+  }
   const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
     if (!ending.signal.aborted) onFault(error);
@@ -197,11 +200,12 @@ async function report(
     meter: ShareMeter;
     supervisor: Supervisor;
     events: EventQueue;
+    /** Of the endpoint in use. */
+    poolUrl: () => string;
   },
-  pool: PoolUrl,
   ending: AbortSignal,
 ): Promise<Reporter> {
-  const { config, logger, ports, meter, supervisor, events } = o;
+  const { config, logger, ports, meter, supervisor, events, poolUrl } = o;
   const { adapter } = config.miner;
   await Promise.race([events.first, realClock.sleep(REPORTER_AFTER_MS, ending).catch(() => undefined)]);
   const { startReporter } = await import('../reporter/reporter.ts');
@@ -212,7 +216,7 @@ async function report(
     apiPort: ports.api,
     release: config.miner.from === 'release' ? config.miner.release.version : null,
     algo: config.algo,
-    pool: pool.url,
+    pool: poolUrl(),
   });
   const reporter = startReporter({
     ...{ home: config.home, logger, clock: realClock, random: Math.random },

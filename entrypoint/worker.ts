@@ -10,7 +10,9 @@ import { findMarked } from '../platform/process.ts';
 import { algoProfile } from '../stratum/algos.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
+import type { KeyMemory } from '../stratum/pool-key.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
+import { route } from '../stratum/route.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Config, Environment } from './config.ts';
 import { minerEnvironment } from './miner-env.ts';
@@ -71,15 +73,17 @@ export function choosePorts(running: readonly RunningMiner[], boot: string): Por
 }
 
 /**
- * Starts the relay for a pool. Where its port is taken, by whatever program, it takes another: a miner that was started for the
+ * Starts the relay for the pools. Where its port is taken, by whatever program, it takes another: a miner that was started for the
  * old one is then replaced, because its command line is no longer the wanted one.
  */
-export async function openRelay(deps: WorkerDeps, ports: Ports, endpoint: PoolUrl): Promise<Relay> {
+export async function openRelay(deps: WorkerDeps, ports: Ports): Promise<Relay> {
   const open = (listenPort: number): Promise<Relay> =>
     startRelay({
       listenHost: '127.0.0.1',
       listenPort,
-      endpoint,
+      endpoints: deps.config.pools,
+      country: deps.config.country,
+      keys: keptKeys(deps),
       // "x" is what the miner says by itself: the line then passes unchanged.
       ...(deps.config.password === NO_PASSWORD ? {} : { password: deps.config.password }),
       clock: deps.clock,
@@ -136,16 +140,33 @@ async function lookAfterStore(deps: WorkerDeps, store: ArtifactStore, signal: Ab
   }
 }
 
+/** Keys of pools on disk; loaded when a pool with TLS is dialled. */
+function keptKeys({ config, logger }: WorkerDeps): KeyMemory {
+  let loaded: Promise<KeyMemory> | null = null;
+  const keys = (): Promise<KeyMemory> =>
+    (loaded ??= import('./pool-keys.ts').then(({ PoolKeys }) => new PoolKeys(config.home, logger)));
+  return {
+    get: async (endpoint) => (await keys()).get(endpoint),
+    set: async (endpoint, spki_sha256) => (await keys()).set(endpoint, spki_sha256),
+  };
+}
+
+/** The endpoint that comes first while nothing is known of any. */
+export function firstPool({ pools, country }: Config): PoolUrl {
+  const [place = 0] = route({ endpoints: pools, country, ranks: new Map(), health: [], current: null, nowMs: 0 });
+  const pool = pools[place];
+  if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
+  return pool;
+}
+
 /** Everything that a miner is started with. */
 function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api: number }): MinerSpec {
   const { config } = deps;
   const { adapter } = config.miner;
-  const pool = config.pools[0];
-  if (pool === undefined) throw new TypeError('no pool'); // readConfig refuses an empty list
   const launch: MinerLaunch = {
     binary,
     algo: config.algo,
-    pool: config.relay ? { scheme: pool.scheme, host: '127.0.0.1', port: ports.relay } : pool,
+    pool: config.relay ? { host: '127.0.0.1', port: ports.relay, tls: null } : firstPool(config),
     // The relay puts in the password, and the endpoint's own login where it has one: a command line is no place for a secret.
     wallet: config.wallet ?? 'spotrig',
     worker: config.poolWorker,

@@ -7,7 +7,7 @@ export interface MinerLaunch {
   binary: string;
   algo: string;
   /** Where the miner connects: the relay on loopback, or the pool itself when the relay is off. No login in it. */
-  pool: { scheme: string; host: string; port: number };
+  pool: { host: string; port: number; tls: { sni: string | null } | null };
   wallet: string;
   /** The worker's name at the pool. */
   worker: string;
@@ -16,6 +16,12 @@ export interface MinerLaunch {
   apiPort: number;
   /** SPOTRIG_MINER_ARGS: come last, so that they win where the miner takes the last of two. */
   extraArgs: readonly string[];
+}
+
+/** The pool as most miners want it: `stratum+ssl://host:port`, an IPv6 address in brackets. */
+export function poolAddress({ host, port, tls }: MinerLaunch['pool']): string {
+  const shown = host.includes(':') ? `[${host}]` : host;
+  return `stratum+${tls === null ? 'tcp' : 'ssl'}://${shown}:${String(port)}`;
 }
 
 /** What a miner's API says at one moment. Unknown is null. H/s, seconds. */

@@ -7,7 +7,7 @@ import { tRex } from './t-rex.ts';
 const launch: MinerLaunch = {
   binary: '/home/sr/artifacts/7e/t-rex',
   algo: 'kawpow',
-  pool: { scheme: 'stratum+tcp', host: '127.0.0.1', port: 7001 },
+  pool: { host: '127.0.0.1', port: 7001, tls: null },
   wallet: 'RWallet',
   worker: 'rig-1',
   password: 'x',
@@ -52,8 +52,11 @@ describe('t-rex command line', () => {
   });
 
   it('keeps TLS where it talks to the pool itself', () => {
-    const pool = { scheme: 'stratum+ssl', host: 'ru.example', port: 5130 };
-    expect(tRex.argv({ ...launch, pool })).toContain('stratum+ssl://ru.example:5130');
+    const pool = { host: 'ru.example', port: 5130, tls: { sni: 'ru.example' } };
+    const argv = tRex.argv({ ...launch, pool }).join(' ');
+    expect(argv).toContain('-o stratum+ssl://ru.example:5130 --no-strict-ssl -u');
+    const nameless = tRex.argv({ ...launch, pool: { ...pool, tls: { sni: null } } }).join(' ');
+    expect(nameless).toContain('--no-strict-ssl --no-sni -u');
   });
 });
 

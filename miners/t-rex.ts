@@ -1,11 +1,12 @@
 // T-Rex 0.26.8, NVIDIA, closed source, frozen since 2022. Flags by its own help text, log lines by its issue threads.
-import type { LogSign, PublishedMiner, MinerLaunch } from './miner.ts';
+import { poolAddress, type LogSign, type PublishedMiner, type MinerLaunch } from './miner.ts';
 
 function argv(l: MinerLaunch): string[] {
   return [
     [l.binary],
     ['-a', l.algo],
-    ['-o', `${l.pool.scheme}://${l.pool.host}:${l.pool.port}`],
+    ['-o', poolAddress(l.pool)],
+    tlsFlags(l.pool.tls),
     ['-u', l.wallet, '-w', l.worker, '-p', l.password],
     ['-R', '1'], // the shortest pause: it must be back at the relay soon after the relay is back
     ['--api-bind-http', `127.0.0.1:${l.apiPort}`, '--api-read-only'],
@@ -13,6 +14,12 @@ function argv(l: MinerLaunch): string[] {
     ['-N', '30', '--gpu-report-interval', '60'],
     l.extraArgs,
   ].flat();
+}
+
+/** Pools sign their own certificates, and T-Rex would refuse those. */
+function tlsFlags(tls: MinerLaunch['pool']['tls']): string[] {
+  if (tls === null) return [];
+  return tls.sni === null ? ['--no-strict-ssl', '--no-sni'] : ['--no-strict-ssl'];
 }
 
 /** In this order: CUDA reports a full memory and a lost card as CUDA errors too. */

@@ -27,7 +27,7 @@ describe('xmrig command line', () => {
     const argv = xmrig.argv({
       binary: '/usr/bin/xmrig',
       algo: 'rx/0',
-      pool: { scheme: 'stratum+tcp', host: '127.0.0.1', port: 7001 },
+      pool: { host: '127.0.0.1', port: 7001, tls: null },
       wallet: '4Wallet',
       worker: 'rig-1',
       password: 'x',

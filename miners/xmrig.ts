@@ -1,11 +1,12 @@
 // XMRig 6.x on the CPU. Flags, API fields and log lines by its source at v6.26.0 (src/core/config/usage.h, src/core/Miner.cpp,
 // src/net/Network.cpp, src/crypto/rx).
-import type { LogSign, PublishedMiner, MinerLaunch } from './miner.ts';
+import { poolAddress, type LogSign, type PublishedMiner, type MinerLaunch } from './miner.ts';
 
 function argv(l: MinerLaunch): string[] {
   return [
     [l.binary],
-    ['-o', `${l.pool.scheme}://${l.pool.host}:${l.pool.port}`],
+    // With TLS it sends no name and takes any certificate.
+    ['-o', poolAddress(l.pool)],
     ['-u', l.wallet, '-p', l.password, '--rig-id', l.worker],
     ['-a', l.algo],
     // No -k: XMRig sends keep-alives by itself where the pool's login answer offers them, and others may drop a client for it.

@@ -50,11 +50,22 @@ const FIN_IN_HANDSHAKE = /^Client network socket disconnected before secure TLS/
 const FAILURE_MAX_CHARS = 200;
 const ADDRESS = /\[?(?:\d{1,3}(?:\.\d{1,3}){3}|[0-9a-f]{0,4}(?::[0-9a-f]{0,4}){2,7})\]?(?::\d+)?/gi;
 
+/** An error of our own that is one of these failures. */
+export class FailureError extends Error {
+  readonly failure: Failure;
+
+  constructor(failure: Failure) {
+    super(failure);
+    this.failure = failure;
+  }
+}
+
 /**
  * The failure name of an error from a socket, a TLS handshake, a name lookup or a timer; the open form, with addresses scrubbed,
  * for what has none.
  */
 export function failureOf(error: unknown): Failure {
+  if (error instanceof FailureError) return error.failure;
   if (error instanceof Error) {
     if (FIN_IN_HANDSHAKE.test(error.message)) return 'eof_error';
     if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'generic_timeout_error';

@@ -3,33 +3,57 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
-import { dialPool } from './dial.ts';
 import type { DialectHint } from './dialects/detect.ts';
 import type { StratumEvent } from './dialects/dialect.ts';
 import { failureOf } from './failure-of.ts';
-import type { PoolUrl } from './pool-url.ts';
+import type { Leg } from './pool-choice.ts';
 import { ReadAlong } from './read-along.ts';
 import type { ShareMeter } from './share-meter.ts';
 
 /** How long a side may take to read what is left after the other has ended. */
 const LINGER_MS = 5000;
-/** The same when the relay itself stops: the container grants a few seconds in all. */
+/** The same when the relay itself ends a link: the container grants a few seconds in all. */
 const STOP_LINGER_MS = 1000;
+
+export interface LinkTimers {
+  /** From a miner's first line to the pool's first byte. */
+  firstReplyMs: number;
+  /** From a submit to the next byte of the pool, of whatever: silence for so long is a frozen connection. */
+  silentMs: number;
+  /** The same, while the kernel says that the pool's side did not even acknowledge it. */
+  unackedMs: number;
+  /** A miner that leaves after so long a silence leaves because of it. */
+  leftSilentMs: number;
+  /** Between two looks at the silence. */
+  lookMs: number;
+}
+
+export const LINK_TIMERS: LinkTimers = {
+  firstReplyMs: 15_000,
+  silentMs: 30_000,
+  unackedMs: 12_000,
+  leftSilentMs: 8_000,
+  lookMs: 2_000,
+};
 
 export interface LinkOptions {
   /** Known to the meter by this number. */
   number: number;
   /** Not read yet, half-open allowed. */
   miner: Socket;
-  pool: PoolUrl;
+  /** Gives a connection to a pool, or null when there is none. */
+  connect(signal: AbortSignal): Promise<Leg | null>;
   /** The password for a pool without a login of its own; null leaves the miner's. */
   password: string | null;
   clock: Clock;
   meter: ShareMeter;
+  timers: LinkTimers;
   hint?: DialectHint;
   /** The pool took the login. */
   onServed(): void;
   onLoginRefused(detail: string): void;
+  /** One side ended it: told at once, because the miner may be back before both sides are closed. */
+  onEnded(end: LinkEnd): void;
   onClosed(): void;
 }
 
@@ -37,42 +61,49 @@ export interface LinkOptions {
 export interface LinkEnd {
   by: 'miner' | 'pool' | 'relay';
   failure: Failure | null;
+  /** It was ended because the pool had not said a word for so long; null: for another reason. */
+  silentMs: number | null;
 }
 
-/** Joins a miner with the pool: dials, passes bytes both ways with back-pressure, reads along, ends both when one ends. */
+/** Joins a miner with a pool: passes bytes both ways with back-pressure, reads along, ends both when one ends. */
 export class Link {
   readonly #o: LinkOptions;
-  readonly #read: ReadAlong;
-  #pool: Socket | null = null;
+  readonly #dialling = new AbortController();
+  #leg: Leg | null = null;
   #end: LinkEnd | null = null;
   #cancelLinger: (() => void) | null = null;
+  #cancelLook: (() => void) | null = null;
   #isClosed = false;
+  #servedAtMs: number | null = null;
+  #endedAtMs = 0;
+  /** When the miner first asked something since the pool's last byte; null while it waits for nothing. */
+  #askedMs: number | null = null;
   /** null before the miner's first line. */
   dialect: Dialect | null = null;
-  /** The pool took the login; in a dialect that is not read: the pool said something. */
-  isServed = false;
   /** The pool refused a login: path and pool are well, the wallet or the account is not. */
   isRefused = false;
-  /** Time of the TCP connection to the pool; null before it stands. */
-  connect_ms: number | null = null;
 
   constructor(options: LinkOptions) {
     this.#o = options;
-    const { login, url } = options.pool;
-    const password = login === null ? options.password : options.pool.password;
-    this.#read = new ReadAlong({
-      login: login === null && password === null ? null : { login, password },
-      ...(options.hint === undefined ? {} : { hint: options.hint }),
-      onDialect: (dialect) => {
-        this.dialect = dialect;
-        options.meter.onDialect(url, dialect);
-      },
-      onEvent: (event) => this.#onEvent(event),
-    });
     const { miner } = options;
     // 'close' follows an error and does the work.
-    miner.on('error', () => this.#ended({ by: 'miner', failure: null }));
+    miner.on('error', () => this.#minerLeft());
     miner.on('close', () => this.#onMinerClosed());
+  }
+
+  /** The pool took the login; in a dialect that is not read: the pool said something. Also after the link's end. */
+  get isServed(): boolean {
+    return this.#servedAtMs !== null;
+  }
+
+  /** How long the pool served until the link's end; null when it never did. */
+  get servedMs(): number | null {
+    return this.#servedAtMs === null ? null : this.#endedAtMs - this.#servedAtMs;
+  }
+
+  /** The way to the pool; null before it stands. */
+  get leg(): Leg | null {
+    return this.#leg;
   }
 
   /** Why the link ended; null while it lives. */
@@ -80,61 +111,77 @@ export class Link {
     return this.#end;
   }
 
-  /** Dials the pool and lets the bytes flow. When the pool is not reached, the miner's connection is closed. */
+  /** Gets a connection to a pool and lets the bytes flow. When there is none, the miner's connection is closed. */
   async open(): Promise<void> {
-    const dialled = await dialPool(this.#o.pool, this.#o.clock);
+    const leg = await this.#o.connect(this.#dialling.signal);
     const { miner } = this.#o;
-    if ('failure' in dialled) {
-      this.#ended({ by: 'pool', failure: dialled.failure });
+    if (leg === null || miner.destroyed || this.#end !== null) {
+      leg?.socket.on('error', () => undefined).destroy();
+      this.#ended({ by: 'relay', failure: null, silentMs: null });
       miner.destroy();
       return;
     }
-    const pool = dialled.socket;
-    this.connect_ms = dialled.connect_ms;
-    pool.on('error', (error) => this.#ended({ by: 'pool', failure: failureOf(error) }));
-    if (miner.destroyed || this.#end !== null) {
-      pool.destroy();
-      miner.destroy();
-      return;
-    }
-    this.#pool = pool;
+    this.#leg = leg;
+    const read = this.#readAlong(leg);
+    const pool = leg.socket;
+    pool.on('error', (error) => this.#ended({ by: 'pool', failure: failureOf(error), silentMs: null }));
     pool.on('close', () => this.#onPoolGone());
     pool.on('end', () => {
-      this.#ended({ by: 'pool', failure: 'eof_error' });
+      this.#ended({ by: 'pool', failure: 'eof_error', silentMs: null });
       this.#onPoolGone();
     });
-    pool.on('data', (chunk) => this.#onPoolData(pool, chunk));
+    pool.on('data', (chunk) => this.#onPoolData(pool, read, chunk));
     pool.on('drain', () => miner.resume());
     miner.on('drain', () => pool.resume());
-    miner.on('data', (chunk) => this.#onMinerData(pool, chunk));
+    miner.on('data', (chunk) => this.#onMinerData(pool, read, chunk));
     miner.on('end', () => {
-      this.#ended({ by: 'miner', failure: null });
-      this.#read.minerEnded((bytes) => pool.writable && pool.write(bytes));
+      this.#minerLeft();
+      read.minerEnded((bytes) => pool.writable && pool.write(bytes));
       pool.end();
       this.#linger();
     });
+    this.#lookLater();
     miner.resume();
   }
 
   /** Ends both sides after what is on its way. */
   close(): void {
-    this.#ended({ by: 'relay', failure: null });
-    this.#pool?.end();
+    this.#ended({ by: 'relay', failure: null, silentMs: null });
+    this.#dialling.abort();
+    this.#leg?.socket.end();
     this.#o.miner.end();
     this.#linger(STOP_LINGER_MS);
   }
 
-  #onMinerData(pool: Socket, chunk: Buffer): void {
-    const isWhole = this.#read.fromMiner(chunk, (bytes) => {
+  #readAlong({ pool }: Leg): ReadAlong {
+    const { meter, hint } = this.#o;
+    const password = pool.login === null ? this.#o.password : pool.password;
+    const ofPool = pool.dialect === null ? hint : { difficultyOne: null, ...hint, dialect: pool.dialect };
+    return new ReadAlong({
+      login: pool.login === null && password === null ? null : { login: pool.login, password },
+      ...(ofPool === undefined ? {} : { hint: ofPool }),
+      onDialect: (dialect) => {
+        this.dialect = dialect;
+        meter.onDialect(pool.url, dialect);
+      },
+      onEvent: (event) => this.#onEvent(event),
+    });
+  }
+
+  #onMinerData(pool: Socket, read: ReadAlong, chunk: Buffer): void {
+    const isWhole = read.fromMiner(chunk, (bytes) => {
       if (pool.writable && !pool.write(bytes)) this.#o.miner.pause();
     });
+    // Before a login every line wants an answer, and where lines are not read they are taken to want one.
+    if (!this.isServed || this.dialect === 'unknown') this.#askedMs ??= this.#o.clock.monoMs();
     if (!isWhole) this.#cut();
   }
 
-  #onPoolData(pool: Socket, chunk: Buffer): void {
+  #onPoolData(pool: Socket, read: ReadAlong, chunk: Buffer): void {
     const { miner } = this.#o;
     if (miner.writable && !miner.write(chunk)) pool.pause();
-    if (!this.#read.fromPool(chunk)) this.#cut();
+    this.#askedMs = null;
+    if (!read.fromPool(chunk)) this.#cut();
     if (this.dialect === 'unknown') this.#served();
   }
 
@@ -154,6 +201,7 @@ export class Link {
         meter.onTarget(event.work_hashes);
         return;
       case 'submit':
+        this.#askedMs ??= this.#o.clock.monoMs();
         meter.onSubmit(number, event.id, event.work_hashes);
         return;
       case 'answer':
@@ -163,6 +211,47 @@ export class Link {
         // The line has passed already; what it does shows in the next connection.
         return;
     }
+  }
+
+  #lookLater(): void {
+    this.#cancelLook = this.#o.clock.setTimer(this.#o.timers.lookMs, () => void this.#look());
+  }
+
+  /** Ends a link whose pool has been silent for too long. */
+  async #look(): Promise<void> {
+    const { timers } = this.#o;
+    const silentMs = this.#silentMs();
+    const limitMs = this.isServed ? timers.silentMs : timers.firstReplyMs;
+    const isFrozen = silentMs >= limitMs || (silentMs >= timers.unackedMs && (await this.#isUnacked()));
+    if (this.#end !== null) return;
+    if (!isFrozen) {
+      this.#lookLater();
+      return;
+    }
+    this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs });
+    this.#leg?.socket.destroy();
+  }
+
+  /** The kernel's word on it: bytes that went out several times and were never acknowledged. */
+  async #isUnacked(): Promise<boolean> {
+    const { localPort, remoteAddress: address, remotePort: port } = this.#leg?.socket ?? {};
+    if (localPort === undefined || address === undefined || port === undefined) return false;
+    const { readAck } = await import('./probe/ack.ts');
+    const { tx_unacked_bytes, retransmits } = await readAck({ localPort, address, port });
+    return (tx_unacked_bytes ?? 0) > 0 && (retransmits ?? 0) >= 3;
+  }
+
+  #silentMs(): number {
+    return this.#askedMs === null ? 0 : this.#o.clock.monoMs() - this.#askedMs;
+  }
+
+  /** The miner ended the link, unless it was the pool's silence that drove it away. */
+  #minerLeft(): void {
+    const silentMs = this.#silentMs();
+    const isDriven = silentMs >= this.#o.timers.leftSilentMs;
+    if (isDriven) this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs });
+    else this.#ended({ by: 'miner', failure: null, silentMs: null });
+    this.#dialling.abort();
   }
 
   /** The pool ended or its connection broke: no answer comes any more. What it sent still goes to the miner. */
@@ -178,9 +267,9 @@ export class Link {
   }
 
   #onMinerClosed(): void {
-    this.#ended({ by: 'miner', failure: null });
-    const pool = this.#pool;
-    if (pool !== null && !pool.destroyed) {
+    this.#minerLeft();
+    const pool = this.#leg?.socket;
+    if (pool !== undefined && !pool.destroyed) {
       pool.end();
       // It may have waited for a miner that will never drain.
       pool.resume();
@@ -191,31 +280,35 @@ export class Link {
 
   /** A line without end is no stratum: nothing after it can be read, so nothing more passes. */
   #cut(): void {
-    this.#ended({ by: 'relay', failure: 'unknown_failure: line too long' });
+    this.#ended({ by: 'relay', failure: 'unknown_failure: line too long', silentMs: null });
     this.#o.miner.destroy();
-    this.#pool?.destroy();
+    this.#leg?.socket.destroy();
   }
 
   #served(): void {
     if (this.isServed) return;
-    this.isServed = true;
+    this.#servedAtMs = this.#o.clock.monoMs();
     this.#o.onServed();
   }
 
   #ended(end: LinkEnd): void {
-    this.#end ??= end;
+    if (this.#end !== null) return;
+    this.#end = end;
+    this.#endedAtMs = this.#o.clock.monoMs();
+    this.#cancelLook?.();
+    this.#o.onEnded(end);
   }
 
   #linger(ms = LINGER_MS): void {
     if (this.#isClosed) return;
     this.#cancelLinger ??= this.#o.clock.setTimer(ms, () => {
       this.#o.miner.destroy();
-      this.#pool?.destroy();
+      this.#leg?.socket.destroy();
     });
   }
 
   #closeWhenDone(): void {
-    if (this.#isClosed || !this.#o.miner.destroyed || this.#pool?.destroyed === false) return;
+    if (this.#isClosed || !this.#o.miner.destroyed || this.#leg?.socket.destroyed === false) return;
     this.#isClosed = true;
     this.#cancelLinger?.();
     // Submits that were read after the pool had gone are counted here.

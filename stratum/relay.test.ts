@@ -6,7 +6,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { realClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { parsePoolUrl } from './pool-url.ts';
-import { startRelay, type Relay, type RelayEvent } from './relay.ts';
+import type { RelayEvent } from './pool-choice.ts';
+import { startRelay, type Relay } from './relay.ts';
 import { ShareMeter } from './share-meter.ts';
 
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -60,11 +61,12 @@ async function rig(port: number, login = ''): Promise<Rig> {
   const relay = await startRelay({
     listenHost: '127.0.0.1',
     listenPort: 0,
-    endpoint: parsed.pool,
+    endpoints: [parsed.pool],
     clock: realClock,
     logger: silentLogger,
     meter,
     onEvent: (event) => events.push(event),
+    timers: { retryMs: 1, retryMaxMs: 1 },
   });
   cleanups.push(() => relay.close());
   const miner = (): Socket => {
@@ -307,7 +309,12 @@ describe('startRelay', () => {
     const pool = await fakePool();
     const parsed = parsePoolUrl(`tcp://127.0.0.1:${String(pool.port)}`);
     if (!('pool' in parsed)) throw new Error('bad url');
-    const options = { listenHost: '127.0.0.1', endpoint: parsed.pool, clock: realClock, logger: silentLogger } as const;
+    const options = {
+      listenHost: '127.0.0.1',
+      endpoints: [parsed.pool],
+      clock: realClock,
+      logger: silentLogger,
+    } as const;
     const meter = new ShareMeter(realClock);
     const second = startRelay({ ...options, listenPort: pool.port, meter, onEvent: () => undefined });
     await expect(second).rejects.toMatchObject({ code: 'relay_listen_failed', retryable: true });

@@ -1,110 +1,133 @@
-// The pool relay: the miner connects here, on loopback, and the relay connects to the pool. Lines pass unchanged and are
-// read along for the share meter. Retrying is the miner's job: a pool that is not reached closes the miner's connection.
+// The pool relay: the miner connects here, on loopback, and the relay connects to one of the pool's endpoints. Lines pass
+// unchanged and are read along for the share meter. When an endpoint fails, the miner's connection is closed and the miner, which
+// knows nothing of this, logs in again through the relay at the next one. Retrying is the miner's job.
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import { messageOf, SpotrigError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
-import type { LifecycleEvent } from '../wire/records.ts';
 import { LINK_SOCKET } from './dial.ts';
 import type { DialectHint } from './dialects/detect.ts';
-import { Link } from './link.ts';
+import { Link, LINK_TIMERS, type LinkEnd, type LinkTimers } from './link.ts';
+import { CHOICE_TIMERS, PoolChoice, type ChoiceTimers, type EndpointState, type RelayEvent } from './pool-choice.ts';
+import { VolatileKeys, type KeyMemory } from './pool-key.ts';
 import type { PoolUrl } from './pool-url.ts';
+import type { EndpointRank } from './route.ts';
 import type { ShareMeter } from './share-meter.ts';
 
 /** A miner has one connection, seldom two; more is a loop somewhere. */
 const MINERS_MAX = 16;
 
-/** What the owner should hear of. `detail` holds no login. */
-export interface RelayEvent {
-  event: Extract<LifecycleEvent, 'pool_connected' | 'pool_disconnected' | 'pool_unreachable' | 'pool_login_refused'>;
-  level: 'info' | 'warn';
-  detail: string;
-  failure: Failure | null;
-}
+/** All that the relay waits for, and how long. */
+export type RelayTimers = ChoiceTimers & LinkTimers;
 
 interface RelayState {
-  /** Without a login. */
+  /** The endpoint in use, without a login. */
   pool: string;
-  /** Connections of miners now, and those of them that the pool serves. */
+  /** Connections of miners now, and those of them that a pool serves. */
   connections: number;
   served: number;
   dialect: Dialect;
-  /** Time of the last TCP connection to the pool; null before one stood. */
+  /** Time of the last TCP connection to a pool; null before one stood. */
   connect_ms: number | null;
-  /** Why the pool did not serve last time; null when it does or did. */
+  /** Why no pool served last time; null when one does or did. */
   failure: Failure | null;
+  /** In the setting's order. */
+  endpoints: EndpointState[];
 }
 
 export interface RelayOptions {
   listenHost: '127.0.0.1';
   /** 0 takes a free one. A miner that outlives Node knows only the old port: keep it over restarts. */
   listenPort: number;
-  endpoint: PoolUrl;
+  /** At least one, in order of preference. */
+  endpoints: readonly PoolUrl[];
+  /** Where the machine stands: endpoints tagged with it come first. */
+  country?: string | null;
   /** The password where the endpoint has no login of its own; the miner's stays when there is none here. */
   password?: string;
   clock: Clock;
   logger: Logger;
   meter: ShareMeter;
+  /** Keys of pools that sign their own certificates; a memory that ends with the process by default. */
+  keys?: KeyMemory;
   onEvent(event: RelayEvent): void;
   /** What is known of the algorithm's pools (see algoProfile); a Bitcoin pool by default. */
   hint?: DialectHint;
+  timers?: Partial<RelayTimers>;
 }
 
 export interface Relay {
   readonly port: number;
   state(): RelayState;
+  /** Takes measurements of the endpoints, all of them at once; a better one is moved to when it is time. */
+  setRanking(ranks: readonly EndpointRank[]): void;
   /** Ends all connections after what is on its way, and frees the port. */
   close(): Promise<void>;
 }
 
 /** Starts the relay. Rejects with SpotrigError `relay_listen_failed` when the port cannot be had. */
 export async function startRelay(options: RelayOptions): Promise<Relay> {
-  const { endpoint, logger } = options;
+  const { clock, logger } = options;
+  const timers: RelayTimers = { ...CHOICE_TIMERS, ...LINK_TIMERS, ...options.timers };
   const links = new Set<Link>();
   let count = 0;
-  let dialect: Dialect = 'unknown';
-  let connect_ms: number | null = null;
-  let failure: Failure | null = null;
-  let told: string | null = null;
+  let last: Pick<RelayState, 'dialect' | 'connect_ms'> = { dialect: 'unknown', connect_ms: null };
 
-  const emit = (event: RelayEvent): void => {
-    // The same trouble is told once: the miner tries again every few seconds.
-    if (event.detail === told) return;
-    told = event.detail;
-    logger[event.level]({ event: event.event, pool: endpoint.url, failure: event.failure }, 'pool connection');
-    options.onEvent(event);
-  };
-  const served = (): number => [...links].filter((link) => link.isServed).length;
-
-  const latest = (link: Link | undefined): Pick<RelayState, 'dialect' | 'connect_ms'> => ({
-    dialect: link?.dialect ?? dialect,
-    connect_ms: link?.connect_ms ?? connect_ms,
+  const choice = new PoolChoice({
+    endpoints: options.endpoints,
+    country: options.country ?? null,
+    clock,
+    keys: options.keys ?? new VolatileKeys(),
+    timers,
+    emit: (event) => {
+      logger[event.level]({ event: event.event, detail: event.detail, failure: event.failure }, 'pool connection');
+      options.onEvent(event);
+    },
+    onMove: (place) => {
+      for (const link of links) if (link.leg !== null && link.leg.place !== place) link.close();
+    },
+  });
+  const served = (): number => [...links].filter((link) => link.isServed && link.end === null).length;
+  const latest = (link: Link | undefined): typeof last => ({
+    dialect: link?.dialect ?? last.dialect,
+    connect_ms: link?.leg?.connect_ms ?? last.connect_ms,
   });
 
-  function onServed(link: Link): void {
-    failure = null;
+  function onServed({ leg }: Link): void {
+    if (leg === null) return;
+    choice.served(leg.place);
     if (served() > 1) return;
-    const took = link.connect_ms === null ? '' : `, connected in ${link.connect_ms.toFixed(0)} ms`;
-    emit({ event: 'pool_connected', level: 'info', detail: `${endpoint.url}${took}`, failure: null });
+    const detail = `${leg.pool.url}, connected in ${leg.connect_ms.toFixed(0)} ms`;
+    choice.tell(leg.place, { event: 'pool_connected', level: 'info', detail, failure: null });
   }
 
-  function onClosed(link: Link): void {
-    links.delete(link);
-    ({ dialect, connect_ms } = latest(link));
-    const { by = 'relay', failure: reason = null } = link.end ?? {};
-    if (link.isServed) {
-      if (by === 'pool') failure = reason;
+  function onLoginRefused(link: Link, text: string): void {
+    const { leg } = link;
+    if (leg === null) return;
+    const detail = `${leg.pool.url} refused the login: ${printable(text)}`;
+    choice.tell(leg.place, { event: 'pool_login_refused', level: 'warn', detail, failure: null });
+    if (choice.refused(leg.place) && !link.isServed) link.close();
+  }
+
+  function onEnded(link: Link, { by, failure, silentMs }: LinkEnd): void {
+    const { leg } = link;
+    if (leg === null) return;
+    const isFault = by === 'pool' && failure !== null;
+    const silence = silentMs === null ? '' : ` (no answer for ${(silentMs / 1000).toFixed(0)} s)`;
+    const why = failure === null ? '' : `: ${failure}${silence}`;
+    const level = by === 'pool' ? 'warn' : 'info';
+    if (link.servedMs !== null) {
+      if (isFault && silentMs === null) choice.ended(leg.place, link.servedMs, failure);
+      else if (isFault) choice.failed(leg.place, failure);
       if (served() > 0) return;
-      const why = reason === null ? '' : `: ${reason}`;
-      const level = by === 'pool' ? 'warn' : 'info';
-      emit({ event: 'pool_disconnected', level, detail: `${endpoint.url}, ended by the ${by}${why}`, failure: reason });
-    } else if (by === 'pool') {
-      failure = reason;
-      if (link.isRefused) return;
-      const stage = link.connect_ms === null ? 'not reached' : 'left before a login';
-      emit({ event: 'pool_unreachable', level: 'warn', detail: `${endpoint.url} ${stage}: ${reason ?? ''}`, failure });
+      const detail = `${leg.pool.url}, ended by the ${by}${why}`;
+      choice.tell(leg.place, { event: 'pool_disconnected', level, detail, failure });
+    } else if (isFault && !link.isRefused) {
+      choice.failed(leg.place, failure);
+      const detail = `${leg.pool.url} left before a login${why}`;
+      choice.tell(leg.place, { event: 'pool_unreachable', level, detail, failure });
     }
   }
 
@@ -113,17 +136,19 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     const link: Link = new Link({
       number: count,
       miner,
-      pool: endpoint,
+      connect: (signal) => choice.connect(signal),
       password: options.password ?? null,
-      clock: options.clock,
+      clock,
       meter: options.meter,
+      timers,
       ...(options.hint === undefined ? {} : { hint: options.hint }),
       onServed: () => onServed(link),
-      onLoginRefused: (text) => {
-        const detail = `${endpoint.url} refused the login: ${printable(text)}`;
-        emit({ event: 'pool_login_refused', level: 'warn', detail, failure: null });
+      onLoginRefused: (text) => onLoginRefused(link, text),
+      onEnded: (end) => onEnded(link, end),
+      onClosed: () => {
+        links.delete(link);
+        last = latest(link);
       },
-      onClosed: () => onClosed(link),
     });
     links.add(link);
     void link.open();
@@ -136,14 +161,17 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   return {
     port: (server.address() as AddressInfo).port,
     state: () => ({
-      pool: endpoint.url,
+      pool: choice.inUse.url,
       connections: links.size,
       served: served(),
       ...latest([...links].at(-1)),
-      failure,
+      failure: choice.failure,
+      endpoints: choice.state(),
     }),
+    setRanking: (ranks) => choice.setRanking(ranks),
     close: () =>
       new Promise((resolve) => {
+        choice.stop();
         server.close(() => resolve());
         for (const link of links) link.close();
       }),

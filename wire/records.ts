@@ -180,6 +180,7 @@ export const LIFECYCLE_EVENTS = [
   'pool_disconnected',
   'pool_unreachable',
   'pool_login_refused',
+  'pool_key_changed',
   'pool_switched',
   'pool_blocked',
   'pool_dns_repaired',

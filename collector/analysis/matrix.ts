@@ -1,7 +1,8 @@
 // The matrix endpoint × network: what workers of one network say together about one endpoint. Pure: the same samples and the
 // same moment give the same matrix.
 import { type MatrixAnswer, type MatrixCell, REACHABILITY_STALE_MS } from '../../wire/api.ts';
-import { standing, type VerdictName } from '../../wire/verdict.ts';
+import { standing } from '../../wire/standing.ts';
+import type { VerdictName } from '../../wire/verdict.ts';
 import type { JudgedTarget } from './reachability.ts';
 
 /** Cells in one answer: more than any screen or sheet is read for. */

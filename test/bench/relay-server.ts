@@ -15,7 +15,7 @@ async function openRelay(): Promise<number> {
   const parsed = parsePoolUrl(`stratum+tcp://127.0.0.1:${poolPort}`);
   if ('complaints' in parsed) throw new Error(parsed.complaints.join('; '));
   const relay = await startRelay({
-    ...{ listenHost: '127.0.0.1', listenPort: 0, endpoint: parsed.pool, meter },
+    ...{ listenHost: '127.0.0.1', listenPort: 0, endpoints: [parsed.pool], meter },
     ...{ clock: realClock, logger: silentLogger, onEvent: () => undefined },
   });
   return relay.port;

@@ -8,7 +8,8 @@ import { silentLogger } from '../../platform/logger.ts';
 import { spawnGroup } from '../../platform/process.ts';
 import { deliveredRate } from '../../stratum/interval.ts';
 import { parsePoolUrl } from '../../stratum/pool-url.ts';
-import { startRelay, type Relay, type RelayEvent } from '../../stratum/relay.ts';
+import type { RelayEvent } from '../../stratum/pool-choice.ts';
+import { startRelay, type Relay } from '../../stratum/relay.ts';
 import { ShareMeter } from '../../stratum/share-meter.ts';
 import { startCryptonotePool } from '../rig/cryptonote-pool.ts';
 import type { PracticePool } from '../rig/practice-pool.ts';
@@ -49,7 +50,7 @@ async function rig(dialect: 'bitcoin' | 'cryptonote', login: string): Promise<Ri
   const relay = await startRelay({
     listenHost: '127.0.0.1',
     listenPort: 0,
-    endpoint: parsed.pool,
+    endpoints: [parsed.pool],
     clock: realClock,
     logger: silentLogger,
     meter,
