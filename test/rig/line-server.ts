@@ -1,5 +1,6 @@
 // A TCP server of JSON lines with caps: line length, connections, and what a slow reader may leave unread.
 import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { once } from 'node:events';
 import { lineCutter, parseMessage, type Message } from './json-line.ts';
 
@@ -7,6 +8,8 @@ import { lineCutter, parseMessage, type Message } from './json-line.ts';
 export interface LinePeer {
   /** Counts up from 1 over the life of the server. */
   readonly id: number;
+  /** Where it comes from. */
+  readonly address: string;
   /** Writes one JSON line. */
   send(message: object): void;
   /** Ends the connection at once. */
@@ -24,6 +27,10 @@ export interface LineServerOptions {
   port: number;
   maxConnections: number;
   maxLineBytes: number;
+  /** Speaks TLS. */
+  tls?: TlsOptions;
+  /** What becomes of a new connection, before its first byte; without it all are served. */
+  admit?(address: string): 'serve' | 'close' | 'reset';
   accept(peer: LinePeer): LineHandler;
 }
 
@@ -39,6 +46,7 @@ const IDLE_MAX_MS = 600_000;
 function serve(socket: Socket, id: number, options: LineServerOptions): void {
   const handler = options.accept({
     id,
+    address: socket.remoteAddress ?? '',
     send(message) {
       if (socket.destroyed) return;
       socket.write(`${JSON.stringify(message)}\n`);
@@ -66,11 +74,17 @@ function serve(socket: Socket, id: number, options: LineServerOptions): void {
 export async function startLineServer(options: LineServerOptions): Promise<LineServer> {
   const sockets = new Set<Socket>();
   let count = 0;
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
+  const onSocket = (socket: Socket): void => {
     count += 1;
     serve(socket, count, options);
+  };
+  const server = options.tls === undefined ? createServer(onSocket) : createTlsServer(options.tls, onSocket);
+  server.prependListener('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    const admitted = options.admit?.(socket.remoteAddress ?? '') ?? 'serve';
+    if (admitted === 'close') socket.destroy();
+    if (admitted === 'reset') socket.resetAndDestroy();
   });
   server.maxConnections = options.maxConnections;
   server.listen(options.port, options.host);
