@@ -33,14 +33,15 @@ describe.skipIf(process.getuid?.() !== 0)('every technique, by plain sockets (ro
     await rm(dir, { recursive: true, force: true });
   });
 
-  for (const { name, setup, proof } of TECHNIQUES) {
+  for (const technique of TECHNIQUES) {
+    const { proof } = technique;
     if (proof === null) continue;
-    it.concurrent(name, async () => {
+    it.concurrent(technique.name, async () => {
       const before = clean.strikes.length;
       const well = await see(clean, proof);
       expect(proof.struck(well), `in a clean world: ${JSON.stringify(well)}`).toBe(false);
       expect(clean.strikes.length).toBe(before);
-      const set = setup(varied(0, PROOF_SCALE));
+      const set = technique.setup(varied(0, PROOF_SCALE));
       const world = await makeLabWorld({ ...set, seed: 1 }, certificates);
       try {
         const results = await see(world, proof);
