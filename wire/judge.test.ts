@@ -429,7 +429,207 @@ const rows: Case[] = [
   ['20 nothing was measured', seen({ addresses: [] }), { verdict: 'inconclusive', confidence: 0.3 }],
 ];
 
+/** Section 3.4, and the innocent causes of section 1b: none may be called blocked. */
+const traps: Case[] = [
+  [
+    '1 geo DNS: another address that answers',
+    seen({ dns: [answerOf({ addresses: [OTHER_IP] })], addresses: [wellTrial(OTHER_IP)] }),
+    { verdict: 'reachable' },
+  ],
+  [
+    "1 geo DNS: the region's node is down, DoH names the same",
+    seen({
+      dns: [answerOf({ addresses: [OTHER_IP] }), answerOf({ transport: 'doh', addresses: [OTHER_IP] })],
+      addresses: [...thrice((n) => deadTrial(OTHER_IP, n)), wellTrial(IP)],
+      control_addresses: [IP],
+    }),
+    { verdict: 'inconclusive', confidence: 0.4 },
+  ],
+  [
+    '1 one node of several is down, for the control too',
+    seen(
+      { dns: [answerOf()], addresses: [...timeouts, wellTrial('203.0.113.11')], control_addresses: ['203.0.113.11'] },
+      {
+        controls: [controlOf({ addresses: [IP, '203.0.113.11'], trials: [deadTrial(IP), wellTrial('203.0.113.11')] })],
+      },
+    ),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    '2 PMTU hole',
+    seenTls({
+      addresses: thrice((n) => tlsTrial(IP, n, acked)),
+      variants: [
+        variantOf('no_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error' }),
+        variantOf('innocent_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error' }),
+      ],
+    }),
+    { verdict: 'inconclusive', flags: ['pmtu'] },
+  ],
+  [
+    '2 a hello acknowledged, nothing else tried',
+    seenTls({ addresses: thrice((n) => tlsTrial(IP, n, acked)) }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    '2 large packets are lost later on: our own are acknowledged',
+    seen({ stalls: [stallOf({ tx_unacked_bytes: 0 }), stallOf({ tx_unacked_bytes: 0 })] }),
+    { verdict: 'degraded' },
+  ],
+  [
+    '4 a ban that shows as a reset',
+    seen({ addresses: thrice((n) => stratumTrial(IP, n, { failure: 'connection_reset', ms: 41 })) }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    '4 a ban on the TLS port: every hello ends alike',
+    seenTls({
+      addresses: thrice((n) => tlsTrial(IP, n, { failure: 'connection_reset', ms: 41 })),
+      variants: [variantOf('no_sni', { operation: 'tls_handshake', failure: 'connection_reset' })],
+    }),
+    { verdict: 'pool_refuses', confidence: 0.5 },
+  ],
+  [
+    "13 the server's own alert",
+    seenTls(
+      { addresses: thrice((n) => tlsTrial(IP, n, { failure: 'ssl_invalid_hostname', alert: 112 })) },
+      { controls: [controlOf({ trials: [tlsTrial(IP, 0, { failure: 'ssl_invalid_hostname', alert: 112 })] })] },
+    ),
+    { verdict: 'pool_refuses', method: 'alert' },
+  ],
+  [
+    '14 a pool with its own certificate',
+    seenTls({ addresses: [tlsTrial(IP, 0, { spki_sha256: 'pool-key', issuer: 'pool' })] }),
+    { verdict: 'reachable' },
+  ],
+  [
+    '14 a second server of the pool with another key, seen once',
+    seenTls({ addresses: [tlsTrial(IP, 0, { spki_sha256: 'second-key' })] }),
+    { verdict: 'reachable' },
+  ],
+  [
+    '6 a pool that closes idle connections',
+    seen({ stalls: [stallOf({ end: 'fin', idle_ms: 20_000 })] }),
+    { verdict: 'reachable' },
+  ],
+  ['6 CGNAT forgets an idle connection', seen({ stalls: [stallOf({ idle_ms: 90_000 })] }), { verdict: 'degraded' }],
+  [
+    '7 a wrong clock',
+    seenTls(
+      {
+        clock_skew_ms: -864_000_000,
+        at_ms: 0,
+        addresses: thrice((n) => tlsTrial(IP, n, { failure: 'ssl_invalid_certificate' })),
+      },
+      { controls: [{ ...tlsControl, at_ms: 864_000_000 }] },
+    ),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    '9 residue: innocent lines die at the collector as well',
+    seen({
+      addresses: thrice((n) => stratumTrial(IP, n, { failure: 'connection_reset', ms: 41 })),
+      variants: [
+        variantOf('innocent_at_collector', { operation: 'connect', failure: 'generic_timeout_error' }),
+        variantOf('at_collector', { operation: 'connect', failure: 'generic_timeout_error' }),
+      ],
+    }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    "10 the collector's hoster is unreachable, the pool is not",
+    seen({ baseline: baselineOf({ collector: deadSite }) }),
+    { verdict: 'reachable' },
+  ],
+  [
+    'local loss',
+    seen({
+      baseline: baselineOf({ ru_ordinary: { ms: 1900 }, foreign_ordinary: deadSite }),
+      addresses: timeouts,
+    }),
+    { verdict: 'inconclusive', confidence: 0.4 },
+  ],
+  ['silent pool', seen({ addresses: thrice((n) => stratumTrial(IP, n, acked)) }), { verdict: 'inconclusive' }],
+  [
+    'a quiet pool that is watched',
+    seen({ stalls: [stallOf({ end: 'alive', tx_unacked_bytes: 0 })] }),
+    { verdict: 'reachable' },
+  ],
+  [
+    'no route on this machine',
+    seen({
+      addresses: thrice((n) => ({
+        ...deadTrial(IP, n, 'network_unreachable'),
+        tcp: { failure: 'network_unreachable', ms: 0 },
+      })),
+    }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    'the gateway is silent',
+    seen({ addresses: thrice((n) => ({ ...deadTrial(IP, n), tcp: { failure: 'host_unreachable', ms: 3060 } })) }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    'IPv6 alone',
+    seen({ addresses: thrice((n) => deadTrial('2001:db8::1', n)) }, { controls: [controlOf({ addresses: [] })] }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    'a bogon that the control sees too',
+    seen(
+      { dns: [answerOf({ failure: 'dns_bogon_error', addresses: ['10.1.2.3'] })], addresses: [wellTrial('10.1.2.3')] },
+      { controls: [controlOf({ addresses: ['10.1.2.3'] })] },
+    ),
+    { verdict: 'reachable', flags: [] },
+  ],
+  [
+    'a name that DoH does not know either',
+    seen({
+      dns: [answerOf({ failure: 'dns_nxdomain_error' }), answerOf({ transport: 'doh', failure: 'dns_nxdomain_error' })],
+      addresses: [],
+    }),
+    { verdict: 'pool_refuses', layer: 'dns' },
+  ],
+  [
+    'a page by the pool itself',
+    seen(
+      {
+        addresses: thrice((n) =>
+          stratumTrial(IP, n, {
+            failure: 'json_parse_error',
+            reply: 'page',
+            page: { status: 301, location_host: 'www.pool.example' },
+          }),
+        ),
+      },
+      {},
+    ),
+    { verdict: 'inconclusive' },
+  ],
+  ['one attempt only', seen({ addresses: [deadTrial(IP)] }), { verdict: 'inconclusive' }],
+  [
+    'no baseline',
+    { sample: reachabilityOf({ addresses: timeouts }), controls: [controlOf()] },
+    { verdict: 'inconclusive' },
+  ],
+  [
+    'two controls fail, a third does not',
+    seen({ addresses: timeouts }, { controls: [downControl('a'), downControl('b'), controlOf({ by: 'c' })] }),
+    { verdict: 'inconclusive' },
+  ],
+  [
+    'three attempts, three steps',
+    seen({
+      target: tls,
+      addresses: [deadTrial(IP, 0), tlsTrial(IP, 1, unacked), stratumTrial(IP, 2, unacked)],
+    }),
+    { verdict: 'degraded', confidence: 0.4 },
+  ],
+];
+
 describe.each<[string, Case[]]>([
+  ['trap', traps],
   ['technique', techniques],
   ['row', rows],
 ])('%s', (_, cases) => {
@@ -438,5 +638,160 @@ describe.each<[string, Case[]]>([
     expect(verdict).toMatchObject(expected);
     expect(Verdict.parse(verdict)).toEqual(verdict);
     expect(verdict.evidence.length).toBeGreaterThan(0);
+  });
+});
+
+describe('without a control', () => {
+  const alone: Case[] = [
+    [
+      'two racing answers',
+      {
+        sample: sampleOf({
+          dns: [answerOf({ addresses: [SINK] }), answerOf({ transport: 'udp', addresses: [SINK], late: [IP] })],
+          addresses: [...thrice((n) => deadTrial(SINK, n)), wellTrial(IP)],
+        }),
+      },
+      { verdict: 'blocked:dns', confidence: 0.87 },
+    ],
+    [
+      'the name in the hello changes the result',
+      {
+        sample: sampleOf({
+          target: tls,
+          addresses: thrice((n) => tlsTrial(IP, n, { failure: 'connection_reset', ms: 42 })),
+          variants: [variantOf('no_sni')],
+        }),
+      },
+      { verdict: 'blocked:tls', confidence: 0.85 },
+    ],
+    [
+      'the line dies at the collector too',
+      {
+        sample: sampleOf({
+          addresses: thrice((n) => stratumTrial(IP, n, { failure: 'connection_reset', ms: 41 })),
+          variants: atCollector,
+        }),
+      },
+      { verdict: 'blocked:stratum', confidence: 0.8 },
+    ],
+    [
+      'a foreign page',
+      {
+        sample: sampleOf({
+          addresses: thrice((n) =>
+            stratumTrial(IP, n, { reply: 'page', page: { status: 302, location_host: 'isp.test' } }),
+          ),
+        }),
+      },
+      { verdict: 'blocked:stratum', confidence: 0.85 },
+    ],
+    [
+      'a freeze at the same count, with a Russian site well',
+      { sample: sampleOf({ stalls: [stallOf(), stallOf({ raw_bytes: 1250 })] }) },
+      { verdict: 'blocked:throttled', confidence: 0.8 },
+    ],
+  ];
+  it.each(alone)('%s proves itself', (_name, input, expected) => {
+    expect(judged(input)).toMatchObject({ ...expected, flags: expect.arrayContaining(['self_proven']) as string[] });
+  });
+
+  it('a pool that answers another hello is not down, whatever one control says', () => {
+    const sample = sampleOf({
+      target: tls,
+      addresses: thrice((n) => tlsTrial(IP, n, { failure: 'connection_reset', ms: 42 })),
+      variants: [variantOf('no_sni')],
+    });
+    expect(judged({ sample, controls: [downControl('a')] })).toMatchObject({ verdict: 'blocked:tls', confidence: 0.7 });
+    expect(judged({ sample, controls: [downControl('a'), downControl('b')] }).verdict).toBe('inconclusive');
+  });
+});
+
+describe('reachable_stable', () => {
+  const minute = 60_000;
+  const at = (minutes: number, change: Partial<ReachabilityRecord> = {}): ReachabilityRecord =>
+    reachabilityOf({ at_ms: minutes * minute, ...change });
+  const verdictAfter = (...history: ReachabilityRecord[]): string => judged({ sample: at(200), history }).verdict;
+
+  it('needs a good sample 15 minutes to two hours before, and none bad since', () => {
+    expect(verdictAfter()).toBe('reachable');
+    expect(verdictAfter(at(186))).toBe('reachable');
+    expect(verdictAfter(at(185))).toBe('reachable_stable');
+    expect(verdictAfter(at(80))).toBe('reachable_stable');
+    expect(verdictAfter(at(79))).toBe('reachable');
+    expect(verdictAfter(at(190, { addresses: timeouts }), at(180))).toBe('reachable');
+    expect(verdictAfter(at(190, { stalls: [stallOf()] }), at(180))).toBe('reachable');
+    expect(verdictAfter(at(181), at(170, { addresses: timeouts }))).toBe('reachable_stable');
+  });
+
+  it('is not said of a connection that nothing was asked on', () => {
+    const sample = at(200, { addresses: [{ ...wellTrial(IP), stratum: null }] });
+    expect(judged({ sample, history: [at(180)] })).toMatchObject({ verdict: 'reachable', confidence: 0.6 });
+  });
+});
+
+describe('degraded', () => {
+  it('knows the usual handshake from three good samples', () => {
+    const slow = { ...wellTrial(IP), tcp: { failure: null, ms: 400 } };
+    const sample = reachabilityOf({ at_ms: 10, addresses: [slow] });
+    const before = [1, 2, 3].map((n) => reachabilityOf({ at_ms: n }));
+    expect(judged({ sample, history: before }).verdict).toBe('degraded');
+    expect(judged({ sample, history: before.slice(1) }).verdict).toBe('reachable');
+  });
+
+  it('is what a freeze comes to that nobody outside confirms', () => {
+    expect(judged({ sample: sampleOf({ stalls: [stallOf()] }) })).toMatchObject({
+      verdict: 'degraded',
+      layer: 'transfer',
+    });
+  });
+});
+
+describe('a collector', () => {
+  const target = { ...poolTarget('collector.example', 443, true), role: 'collector' } as const;
+  const trial = (n: number, failure: 'generic_timeout_error' | null, unackedBytes = 0) => ({
+    ...tlsTrial('203.0.113.10', n),
+    stratum: null,
+    http: {
+      ...{ failure, ms: 90, status: failure === null ? 200 : null, location_host: null },
+      ...{ rx_raw_bytes: 0, tx_unacked_bytes: unackedBytes, retransmits: 4 },
+    },
+  });
+  const controls = [controlOf({ trials: [trial(0, null)] })];
+
+  it('is judged by its HTTP answer', () => {
+    expect(judged({ sample: sampleOf({ target, addresses: [trial(0, null)] }) }).verdict).toBe('reachable');
+    const dropped = sampleOf({ target, addresses: thrice((n) => trial(n, 'generic_timeout_error', 90)) });
+    expect(judged({ sample: dropped, controls }).verdict).toBe('blocked:stratum');
+    const silent = sampleOf({ target, addresses: thrice((n) => trial(n, 'generic_timeout_error')) });
+    expect(judged({ sample: silent, controls }).verdict).toBe('inconclusive');
+  });
+
+  it('is frozen where its bulk stops at the same count twice', () => {
+    const stopped = { moved: 16_000, failure: 'generic_timeout_error' } as const;
+    const bulk = [bulkOf(stopped), bulkOf({ ...stopped, form: 'push', moved: 17_500 })];
+    const frozen = sampleOf({ target, addresses: [trial(0, null)], bulk });
+    expect(judged({ sample: frozen, controls })).toMatchObject({ verdict: 'blocked:throttled', confidence: 0.9 });
+    const pool = sampleOf({ bulk });
+    expect(judged({ sample: pool, controls: [controlOf()] }).verdict).toBe('reachable');
+  });
+});
+
+describe('other networks', () => {
+  const dropped = seen({ addresses: timeouts });
+  const alike = ['AS1', 'AS2'].map((as) => insideOf(as, { operation: 'connect', failure: 'generic_timeout_error' }));
+  const well = ['AS3', 'AS4'].map((as) => insideOf(as));
+
+  it('only lower the confidence in blocked, and count from two on', () => {
+    const confidence = (inside: JudgeInput['inside']): number => judged({ ...dropped, inside }).confidence;
+    expect(confidence(alike.slice(1))).toBe(0.7);
+    expect(confidence(alike)).toBe(0.55);
+    expect(confidence(well)).toBe(0.6);
+    expect(confidence([...well, ...alike])).toBe(0.45);
+  });
+
+  it('do not count where they are this network itself, or of another hour', () => {
+    const same = judged({ ...dropped, inside: alike.map((one) => ({ ...one, network: 'AS1' })) });
+    expect(same.confidence).toBe(0.7);
+    expect(judged({ ...dropped, inside: alike.map((one) => ({ ...one, at_ms: 1_800_001 })) }).confidence).toBe(0.7);
   });
 });

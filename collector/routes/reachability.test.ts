@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeCollector, fakeCollector } from '../../test/fakes/collector.ts';
-import { networkOf, poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
+import { deadTrial, networkOf, poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
 import { envelope } from '../../test/fakes/reports.ts';
 import { MatrixAnswer, ReachabilityAnswer } from '../../wire/api.ts';
 import type { ReachabilityRecord } from '../../wire/reachability.ts';
@@ -24,7 +24,10 @@ async function json(url: string): Promise<unknown> {
   return answer.json();
 }
 
-const RESET = { operation: 'connect', failure: 'connection_reset' } as const;
+const RESET = {
+  ...{ operation: 'connect', failure: 'connection_reset' },
+  addresses: [deadTrial('203.0.113.10', 0, 'connection_reset')],
+} satisfies Partial<ReachabilityRecord>;
 
 describe('/api/v1/reachability', () => {
   it('answers the newest sample of each worker and target, of all or of those asked for', async () => {

@@ -27,27 +27,54 @@ export interface Controls {
   failing(depth: number): number;
 }
 
-/** Times of the sample are the worker's clock's; the collector's are compared with them after the skew is taken out. */
-export function controlsOf(samples: readonly ControlSample[], record: ReachabilityRecord, t: Thresholds): Controls {
+/**
+ * The newest fresh sample of each vantage point. Times of the record are the worker's clock's; the collector's are compared with
+ * them after the skew is taken out.
+ */
+export function freshControls(
+  samples: readonly ControlSample[],
+  record: ReachabilityRecord,
+  t: Thresholds,
+): ControlSample[] {
   const atMs = record.at_ms - (record.clock_skew_ms ?? 0);
   const near = samples
     .filter((sample) => Math.abs(sample.at_ms - atMs) <= t.control_fresh_ms)
     .toSorted((a, b) => Math.abs(a.at_ms - atMs) - Math.abs(b.at_ms - atMs));
-  const nearest = [...Map.groupBy(near, (sample) => sample.by).values()].flatMap((same) => same.slice(0, 1));
-  const fresh = nearest.flatMap((sample) => controlOf(sample, record, t) ?? []);
+  return [...Map.groupBy(near, (sample) => sample.by).values()].flatMap((same) => same.slice(0, 1));
+}
+
+export function addressesOf(samples: readonly ControlSample[]): string[] {
+  return [...new Set(samples.flatMap((sample) => sample.addresses))];
+}
+
+/** `compared`: where the worker failed; a control that tried these is asked for these only. */
+export function controlsOf(
+  { all, near }: { all: readonly ControlSample[]; near: readonly ControlSample[] },
+  compared: readonly string[],
+  record: ReachabilityRecord,
+  t: Thresholds,
+): Controls {
+  const fresh = near.flatMap((sample) => controlOf(sample, compared, record, t) ?? []);
   return {
     fresh,
-    near: nearest,
-    all: samples,
-    addresses: [...new Set(fresh.flatMap((control) => control.addresses))],
+    near,
+    all,
+    addresses: addressesOf(near),
     passing: (depth) => fresh.filter((control) => control.depth > depth).length,
     failing: (depth) => fresh.filter((control) => control.layer !== 'done' && control.depth <= depth).length,
   };
 }
 
 /** Null where it tells nothing: no step was made, or the vantage point's own machine was at fault. */
-function controlOf(sample: ControlSample, { target }: ReachabilityRecord, t: Thresholds): Control | null {
-  const { by, addresses, operation, failure, trials } = sample;
+function controlOf(
+  sample: ControlSample,
+  compared: readonly string[],
+  { target }: ReachabilityRecord,
+  t: Thresholds,
+): Control | null {
+  const { by, addresses, operation, failure } = sample;
+  const same = sample.trials.filter((trial) => compared.includes(trial.address));
+  const trials = same.length > 0 ? same : sample.trials;
   const { endings, failure: failed } = attemptsOf(trials, target, t);
   const well = endings.filter((ending) => ending.layer === 'done');
   if (well.length > 0) {

@@ -3,7 +3,7 @@ import type { ControlSample, InsideControl } from '../control.ts';
 import type { ReachabilityRecord } from '../reachability.ts';
 import { attemptsOf, type Attempts } from './attempts.ts';
 import { contrastsOf, type Contrasts } from './contrasts.ts';
-import { controlsOf, insideOf, type Controls, type Inside } from './controls.ts';
+import { addressesOf, controlsOf, freshControls, insideOf, type Controls, type Inside } from './controls.ts';
 import { DEPTH, type Ending } from './ending.ts';
 import { foreignKeyOf, type ForeignKey } from './keys.ts';
 import { lineOf, type Line } from './line.ts';
@@ -61,11 +61,15 @@ export interface Past {
 }
 
 export function factsOf({ sample, history, controls: samples, inside }: JudgeInput, t: Thresholds): Facts {
-  const controls = controlsOf(samples, sample, t);
-  const names = namesOf(sample, controls.addresses);
+  const near = freshControls(samples, sample, t);
+  const truth = addressesOf(near);
+  const names = namesOf(sample, truth);
   const { own, others } = split(sample, names, t);
-  const dnsFault = dnsFaultOf(names, own, others, controls);
-  const failure = (dnsFault === null ? own : others).failure;
+  const dnsFault = dnsFaultOf(names, own, others, truth);
+  const told = dnsFault === null ? own : others;
+  const { failure } = told;
+  const failed = told.all.filter((ending) => ending.layer !== 'done').map((ending) => ending.address);
+  const controls = controlsOf({ all: samples, near }, told.well > 0 ? [] : failed, sample, t);
   const contrasts = contrastsOf(sample, failure);
   return {
     record: sample,
@@ -98,15 +102,16 @@ function split(record: ReachabilityRecord, names: Names, t: Thresholds): Pick<Fa
   return { own: attemptsOf(own, record.target, t), others: attemptsOf(others, record.target, t) };
 }
 
-function dnsFaultOf(names: Names, own: Attempts, others: Attempts, controls: Controls): Facts['dnsFault'] {
+/** `truth`: the name's addresses by fresh controls. */
+function dnsFaultOf(names: Names, own: Attempts, others: Attempts, truth: readonly string[]): Facts['dnsFault'] {
   if (own.well > 0) return null;
   const { race, system } = names;
-  const isTrue = shares(system, controls.addresses) || shares(system, race?.late ?? []);
+  const isTrue = shares(system, truth) || shares(system, race?.late ?? []);
   if (race !== null && (names.hasFailed || own.failed > 0) && !isTrue) return 'race';
   if (names.hasFailed) return names.method === null ? null : 'failed';
-  if (own.failed === 0 || controls.addresses.length === 0 || system.length === 0) return null;
+  if (own.failed === 0 || truth.length === 0 || system.length === 0) return null;
   if (isTrue || shares(system, names.honest)) return null;
-  return others.well > 0 || shares(names.honest, controls.addresses) ? 'wrong' : null;
+  return others.well > 0 || shares(names.honest, truth) ? 'wrong' : null;
 }
 
 /** The same /24 (v4) or /48 (v6) is the same place: pools rotate addresses, and name servers answer by region. */

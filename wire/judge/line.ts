@@ -30,8 +30,12 @@ export function lineOf({ baseline, at_ms }: ReachabilityRecord, t: Thresholds): 
   const allDead = (some: BaselineSite[]): boolean => some.length > 0 && !some.some(isUp);
   const [listed, russian, foreign] = [of('ru_allowlisted'), of('ru_ordinary'), of('foreign_ordinary')];
   const up = sites.filter(isUp).length;
-  const isAllowListed = listed.some(isUp) && allDead(russian) && allDead(foreign) && !of('collector').some(isUp);
-  const isForeignDead = foreign.length > 1 && allDead(foreign) && russian.some(isUp);
+  // A pattern by country is told only from a line that is quick where it answers: loss hits far sites first.
+  const isQuick = (some: BaselineSite[]): boolean => some.length > 0 && !some.some((site) => isHurt(site, t));
+  const isAllowListed =
+    isQuick(listed) && listed.some(isUp) && allDead(russian) && allDead(foreign) && !of('collector').some(isUp);
+  const isForeignDead =
+    foreign.length > 1 && allDead(foreign) && russian.some(isUp) && isQuick([...listed, ...russian]);
   return {
     baseline: fresh,
     up,
@@ -46,11 +50,13 @@ export function lineOf({ baseline, at_ms }: ReachabilityRecord, t: Thresholds): 
   };
 }
 
-/** Loss is spread over all targets, Russian ones too: many sites time out or answer only after a packet was sent again. */
+/** It timed out, or answered only after a packet was sent again. */
+const isHurt = (site: BaselineSite, t: Thresholds): boolean =>
+  isUp(site) ? (site.ms ?? 0) >= t.slow_site_ms : site.failure === 'generic_timeout_error';
+
+/** Loss is spread over all targets, Russian ones too. */
 function isLossy(sites: readonly BaselineSite[], t: Thresholds): boolean {
-  const hurt = sites.filter((site) =>
-    isUp(site) ? (site.ms ?? 0) >= t.slow_site_ms : site.failure === 'generic_timeout_error',
-  );
+  const hurt = sites.filter((site) => isHurt(site, t));
   const isNearHurt = hurt.some((site) => site.kind === 'ru_allowlisted' || site.kind === 'ru_ordinary');
   return sites.length > 1 && isNearHurt && hurt.length / sites.length >= t.lossy_sites;
 }

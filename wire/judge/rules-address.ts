@@ -1,6 +1,7 @@
 // Rows 12 to 20: the name is fine, an address is not.
 import { DEPTH, type Ending, type Sign } from './ending.ts';
-import { prefixOf, type Facts } from './facts.ts';
+import { prefixOf, shares, type Facts } from './facts.ts';
+import { list } from './story.ts';
 import type { Finding, Rule } from './finding.ts';
 import type { Verdict } from '../verdict.ts';
 
@@ -55,6 +56,24 @@ function pmtu({ failure, contrasts }: Facts): Finding | null {
     confidence: 0.5,
     evidence: [
       `The hello was acknowledged, and ${contrasts.hellosAlike} other hellos hang as well: large packets may be lost.`,
+    ],
+  };
+}
+
+/**
+ * Name servers answer by region, and a node of a region may be down alone: nobody looked at the address that fails here, and the
+ * ones that were looked at do not fail here.
+ */
+function elsewhere({ own, others, failure, controls }: Facts): Finding | null {
+  const tried = [...own.all, ...others.all].filter((ending) => ending.layer !== 'done').map((ending) => ending.address);
+  if (failure === null || controls.addresses.length === 0 || shares(tried, controls.addresses)) return null;
+  return {
+    verdict: 'inconclusive',
+    layer: failure.layer === 'done' ? null : failure.layer,
+    confidence: 0.4,
+    evidence: [
+      `Controls looked at ${list(controls.addresses)}, not at ${list([...new Set(tried)])}: that machine may be down alone.`,
+      others.well > 0 ? 'By the addresses of the controls it works here.' : null,
     ],
   };
 }
@@ -243,7 +262,8 @@ export const ADDRESS_RULES: readonly Rule[] = [
   { row: '12', name: 'the pool turns away', find: refused },
   { row: '13', name: 'banned for asking', find: banned },
   { row: '15a', name: 'large packets are lost', find: pmtu },
-  { row: '20a', name: 'too few attempts', find: tooFew },
+  { row: '20a', name: 'another machine', find: elsewhere },
+  { row: '20b', name: 'too few attempts', find: tooFew },
   { row: '14', name: 'connect is blocked', find: connectBlocked },
   { row: '15', name: 'TLS is blocked', find: tlsBlocked },
   { row: '17', name: 'block page', find: blockPage },
