@@ -1,11 +1,7 @@
 // A real miner through the relay to a pool that checks every share: the meter must agree with the pool's books.
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
-import { spawnGroup } from '../../platform/process.ts';
 import { deliveredRate } from '../../stratum/interval.ts';
 import { parsePoolUrl } from '../../stratum/pool-url.ts';
 import type { RelayEvent } from '../../stratum/pool-choice.ts';
@@ -13,22 +9,16 @@ import { startRelay, type Relay } from '../../stratum/relay.ts';
 import { ShareMeter } from '../../stratum/share-meter.ts';
 import { startCryptonotePool } from '../rig/cryptonote-pool.ts';
 import type { PracticePool } from '../rig/practice-pool.ts';
+import { runMiner, type RunningMiner } from '../rig/run-miner.ts';
 import { startSha256dPool } from '../rig/sha256d-pool.ts';
 import type { WorkerBook } from '../rig/share-books.ts';
 
-const MINER = join(import.meta.dirname, '../rig/practice-miner.ts');
 const THROTTLE_HS = 50_000;
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
 afterEach(async () => {
   for (const clean of cleanups.splice(0).toReversed()) await clean();
 });
-
-interface RunningMiner {
-  /** Hashes that it really made so far. */
-  trueHashes: () => Promise<number>;
-  stop: () => Promise<unknown>;
-}
 
 interface Rig {
   pool: PracticePool;
@@ -58,33 +48,11 @@ async function rig(dialect: 'bitcoin' | 'cryptonote', login: string): Promise<Ri
   });
   cleanups.push(() => relay.close());
   const startMiner = async (): Promise<RunningMiner> => {
-    const api = `127.0.0.1:${String(await freePort())}`;
-    const pools = ['-o', `stratum+tcp://127.0.0.1:${String(relay.port)}`, '-u', 'wallet', '-w', 'rig', '-p', 'x'];
-    const practice = { dialect, 'throttle-hs': THROTTLE_HS, 'dag-ms': 1, 'reconnect-ms': 100 };
-    const flags = Object.entries(practice).flatMap(([name, value]) => [`--practice-${name}`, String(value)]);
-    const argv = [process.execPath, MINER, '-a', 'sha256d', '--api-bind-http', api, ...pools, ...flags];
-    const child = spawnGroup({ argv, env: {}, stdout: 'ignore', stderr: 'ignore' });
-    const stop = (): Promise<unknown> => {
-      child.kill('SIGKILL');
-      return child.exited;
-    };
-    cleanups.push(stop);
-    const trueHashes = async (): Promise<number> => {
-      const answer = await fetch(`http://${api}/practice/truth`);
-      return ((await answer.json()) as { hashes: number }).hashes;
-    };
-    return { trueHashes, stop };
+    const miner = await runMiner({ port: relay.port, dialect, throttle_hs: THROTTLE_HS });
+    cleanups.push(() => miner.stop());
+    return miner;
   };
   return { pool, relay, meter, events, startMiner };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 async function until(condition: () => boolean): Promise<void> {
@@ -113,7 +81,7 @@ describe.each([
     const { pool, relay, meter, events, startMiner } = await rig(dialect, login);
     const miner = await startMiner();
     await until(() => meter.totals().accepted_total >= 40);
-    const truth = await miner.trueHashes();
+    const { hashes } = await miner.truth();
     const rate = meter.delivered(600_000);
     await miner.stop();
     await until(() => relay.state().connections === 0 && pool.stats().connections === 0);
@@ -132,7 +100,7 @@ describe.each([
     expect(events.map((e) => e.event)).toEqual(['pool_connected', 'pool_disconnected']);
 
     // At a confidence at which chance fails this test once in ten million runs.
-    const true_hs = (truth * 1000) / (rate.window_ms ?? 0);
+    const true_hs = (hashes * 1000) / (rate.window_ms ?? 0);
     const sure = deliveredRate({ ...record, window_ms: rate.window_ms ?? 0, confidence: 1 - 1e-7 });
     expect(sure.low_hs).toBeLessThan(true_hs);
     expect(sure.high_hs).toBeGreaterThan(true_hs);
