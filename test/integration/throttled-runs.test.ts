@@ -49,7 +49,7 @@ async function measure({ dialect, throttle_hs, inflate }: Run): Promise<Measured
   if (!('pool' in parsed)) throw new Error(parsed.complaints.join());
   const meter = new ShareMeter(realClock);
   const common = { listenHost: '127.0.0.1', listenPort: 0, clock: realClock, logger: silentLogger } as const;
-  const relay = await startRelay({ ...common, endpoint: parsed.pool, meter, onEvent: () => undefined });
+  const relay = await startRelay({ ...common, endpoints: [parsed.pool], meter, onEvent: () => undefined });
   cleanups.push(() => relay.close());
   const miner = await runMiner({ port: relay.port, dialect, throttle_hs, inflate });
   cleanups.push(() => miner.stop());
