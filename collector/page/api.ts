@@ -22,6 +22,11 @@ export function workerPath(id: string): string {
   return `/api/v1/workers/${encodeURIComponent(id)}`;
 }
 
+/** Path of the newest samples of a worker, or of one cell of the matrix. */
+export function samplesPath(of: { worker: string } | { target: string; network: string }): string {
+  return `/api/v1/reachability?${new URLSearchParams(of).toString()}`;
+}
+
 async function receive(path: string, signal: AbortSignal): Promise<Response> {
   try {
     return await fetch(path, { signal, headers: { accept: 'application/json' }, cache: 'no-store' });

@@ -4,7 +4,7 @@ import { formatAgeOf } from './format.ts';
 import { isSilent, stateWord, toneOf } from './trouble.ts';
 import type { Tone } from './trouble.ts';
 
-/** Icon of a tone: filled disc with a tick, open ring, triangle, square with a cross. Hidden from readers: the word is beside it. */
+/** Icon of a tone: filled disc with a tick, ring with a clock's hands, triangle, square with a cross, broken ring. Hidden from readers: the word is beside it. */
 export function ToneIcon({ tone }: { tone: Tone }) {
   return (
     <svg class={`icon tone-${tone}`} viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
@@ -20,6 +20,7 @@ export function ToneIcon({ tone }: { tone: Tone }) {
           <path d="M8 4.6V8l2.4 1.6" class="line" />
         </>
       )}
+      {tone === 'mute' && <circle cx="8" cy="8" r="6" class="line broken" />}
       {tone === 'warn' && (
         <>
           <path d="M8 1.2l7.2 13.3H.8z" class="fill" />

@@ -17,6 +17,7 @@ import { withGaps } from './series.ts';
 import { formatHash, hottest, minerLabel } from './state.ts';
 import type { View } from './state.ts';
 import { notesOf } from './trouble.ts';
+import { WorkerReachability } from './worker-reachability.tsx';
 
 const SERIES_MS = 15_000;
 const NO_SERIES: SeriesAnswer = {
@@ -158,6 +159,9 @@ export function Detail({ id, view, poll_ms }: { id: string; view: View; poll_ms:
         </Panel>
         <Panel title="GPUs" name="gpus">
           <GpuTable gpus={worker.gpus} />
+        </Panel>
+        <Panel title="Reachability" name="reachability">
+          <WorkerReachability worker={worker.id} />
         </Panel>
         <Panel title="Log" name="log">
           <LogTail lines={detail.log} />

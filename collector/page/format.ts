@@ -56,6 +56,18 @@ export function formatWhole(value: number | null, unit: string): string {
   return value === null ? UNKNOWN : `${GROUPED.format(value)} ${unit}`;
 }
 
+/** A part of one as a percentage: `95 %`. */
+export function formatShare(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+/** Milliseconds that a step took: `0.4 ms`, `42 ms`, `10.0 s`. */
+export function formatMs(ms: number | null): string {
+  if (ms === null) return UNKNOWN;
+  if (ms >= 9_999.5) return `${(ms / 1000).toFixed(1)} s`;
+  return ms < 0.95 && ms > 0 ? `${ms.toFixed(1)} ms` : `${GROUPED.format(ms)} ms`;
+}
+
 /** Bytes in binary units: `23.5 GiB`. */
 export function formatBytes(bytes: number | null): string {
   if (bytes === null) return UNKNOWN;

@@ -4,6 +4,8 @@ import { formatClock, formatCount, formatHashrate, formatPower, UNKNOWN } from '
 import type { Polled } from './poll.ts';
 import { totalsOf } from './totals.ts';
 import type { AlgoTotal } from './totals.ts';
+import { FIRST_VIEW, formatHash, MATRIX_VIEW } from './state.ts';
+import type { View } from './state.ts';
 
 const ALGOS_SHOWN = 2;
 
@@ -82,13 +84,28 @@ function SignOut() {
   );
 }
 
-/** Totals of the fleet and the time of the last answer. */
-export function Header({ fleet }: { fleet: Polled<WorkersAnswer> }) {
+function Tabs({ view }: { view: View }) {
+  const tab = (to: View, title: string) => (
+    <a href={formatHash(to)} aria-current={view.worker === null && view.page === to.page ? 'page' : undefined}>
+      {title}
+    </a>
+  );
+  return (
+    <nav class="tabs" aria-label="Pages">
+      {tab(FIRST_VIEW, 'Fleet')}
+      {tab(MATRIX_VIEW, 'Reachability')}
+    </nav>
+  );
+}
+
+/** Pages, totals of the fleet, and the time of the last answer. */
+export function Header({ fleet, view }: { fleet: Polled<WorkersAnswer>; view: View }) {
   return (
     <header class="top">
       <a class="brand" href="#/">
         spotrig
       </a>
+      <Tabs view={view} />
       <FleetTotals fleet={fleet.data} />
       <p class={fleet.failing_since_ms === null ? 'answered' : 'answered late'}>
         <span class="muted">answered</span>{' '}

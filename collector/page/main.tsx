@@ -6,6 +6,7 @@ import { useView } from './address.ts';
 import { Detail } from './detail.tsx';
 import { Fleet } from './fleet.tsx';
 import { Header, Unreachable } from './header.tsx';
+import { Matrix } from './matrix.tsx';
 import { usePoll } from './poll.ts';
 import { totalsOf } from './totals.ts';
 import './styles.css';
@@ -19,19 +20,22 @@ function App() {
   const trouble = totalsOf(fleet.data?.workers ?? []).trouble;
 
   useEffect(() => {
-    const place = view.worker === null ? 'spotrig' : `${view.worker} · spotrig`;
+    const what = view.worker ?? (view.page === 'reachability' ? 'reachability' : null);
+    const place = what === null ? 'spotrig' : `${what} · spotrig`;
     document.title = trouble > 0 ? `(${trouble}) ${place}` : place;
-  }, [trouble, view.worker]);
+  }, [trouble, view.worker, view.page]);
 
   return (
     <>
-      <Header fleet={fleet} />
+      <Header fleet={fleet} view={view} />
       <Unreachable polled={fleet} what="the fleet" />
       <main>
-        {view.worker === null ? (
-          <Fleet fleet={fleet} view={view} change={change} scroll={scroll.current} />
-        ) : (
+        {view.worker !== null ? (
           <Detail key={view.worker} id={view.worker} view={view} poll_ms={POLL_MS} />
+        ) : view.page === 'reachability' ? (
+          <Matrix view={view} change={change} />
+        ) : (
+          <Fleet fleet={fleet} view={view} change={change} scroll={scroll.current} />
         )}
       </main>
     </>

@@ -16,6 +16,15 @@ describe('address', () => {
     { worker: 'rig-1' },
     { text: 'rtx 3070 & more', state: 'trouble' },
     { worker: 'rig_2', text: 'a=b?c#d', state: 'backing_off', sort: 'power', descending: true },
+    { page: 'reachability' },
+    {
+      page: 'reachability',
+      text: 'eu ru',
+      verdict: 'blocked:tls',
+      target: 'stratum+ssl://a.example:1',
+      network: 'AS1',
+    },
+    { page: 'reachability', verdict: 'trouble' },
   ])('leads back to %o', (change) => {
     const view = { ...FIRST_VIEW, ...change };
     expect(parseHash(formatHash(view))).toEqual(view);
@@ -24,12 +33,18 @@ describe('address', () => {
     expect(formatHash(FIRST_VIEW)).toBe('#/');
     expect(formatHash({ ...FIRST_VIEW, worker: 'rig-1' })).toBe('#/w/rig-1');
   });
-  it.each(['', '#', '#/', '#/w/', '#/w/%', '#/x/rig-1', '#/?state=nonsense&sort=nonsense&desc=yes'])(
-    'reads %j as the first view',
-    (hash) => {
-      expect(parseHash(hash)).toEqual(FIRST_VIEW);
-    },
-  );
+  it.each([
+    '',
+    '#',
+    '#/',
+    '#/w/',
+    '#/w/%',
+    '#/x/rig-1',
+    '#/?state=nonsense&sort=nonsense&desc=yes',
+    '#/?verdict=x&target=y',
+  ])('reads %j as the first view', (hash) => {
+    expect(parseHash(hash)).toEqual(FIRST_VIEW);
+  });
 });
 
 describe('arrange', () => {

@@ -1,5 +1,7 @@
 // What the reader looks at (which worker, which filter, which order), kept in the address, so that a view can be sent as a link.
 import type { WorkerRow } from '../../wire/api.ts';
+import { isVerdictFilter } from './verdict.ts';
+import type { VerdictFilter } from './verdict.ts';
 import { isTrouble, severityRank, stateWord, STATES_WORST_FIRST } from './trouble.ts';
 import type { WorkerState } from './trouble.ts';
 
@@ -21,16 +23,35 @@ export type SortKey = (typeof SORT_KEYS)[number];
 export type StateFilter = WorkerState | 'all' | 'trouble';
 
 export interface View {
-  /** The worker whose detail is open; null = the fleet. */
+  page: 'fleet' | 'reachability';
+  /** The worker whose detail is open; null = the fleet or the matrix. */
   worker: string | null;
   text: string;
   state: StateFilter;
   sort: SortKey;
   descending: boolean;
+  /** Which cells of the matrix are looked for. */
+  verdict: VerdictFilter;
+  /** The cell whose evidence is open: URL of its endpoint and key of its network; both or none. */
+  target: string | null;
+  network: string | null;
 }
 
 /** The whole fleet, trouble first. */
-export const FIRST_VIEW: View = { worker: null, text: '', state: 'all', sort: 'state', descending: false };
+export const FIRST_VIEW: View = {
+  page: 'fleet',
+  worker: null,
+  text: '',
+  state: 'all',
+  sort: 'state',
+  descending: false,
+  verdict: 'all',
+  target: null,
+  network: null,
+};
+
+/** The whole matrix. */
+export const MATRIX_VIEW: View = { ...FIRST_VIEW, page: 'reachability' };
 
 function isSortKey(text: string): text is SortKey {
   return (SORT_KEYS as readonly string[]).includes(text);
@@ -49,7 +70,10 @@ function decodeOrNull(text: string): string | null {
   }
 }
 
-/** Reads the address's fragment (`#/w/<id>?q=…&state=…&sort=…&desc=1`); whatever it does not know is as in the first view. */
+/**
+ * Reads the address's fragment: `#/w/<id>?q=…&state=…&sort=…&desc=1`, or
+ * `#/reachability?q=…&verdict=…&target=…&network=…`. Whatever it does not know is as in the first view.
+ */
 export function parseHash(hash: string): View {
   const mark = hash.indexOf('?');
   const path = mark < 0 ? hash : hash.slice(0, mark);
@@ -57,12 +81,20 @@ export function parseHash(hash: string): View {
   const id = /^#\/w\/([^/]+)$/.exec(path)?.[1];
   const state = query.get('state') ?? '';
   const sort = query.get('sort') ?? '';
+  const verdict = query.get('verdict') ?? '';
+  const target = query.get('target');
+  const network = query.get('network');
+  const cell = target === null || network === null ? null : { target, network };
   return {
+    ...FIRST_VIEW,
+    ...cell,
+    page: path === '#/reachability' ? 'reachability' : 'fleet',
     worker: id === undefined ? null : decodeOrNull(id),
     text: query.get('q') ?? '',
     state: isStateFilter(state) ? state : FIRST_VIEW.state,
     sort: isSortKey(sort) ? sort : FIRST_VIEW.sort,
     descending: query.get('desc') === '1',
+    verdict: isVerdictFilter(verdict) ? verdict : FIRST_VIEW.verdict,
   };
 }
 
@@ -73,7 +105,11 @@ export function formatHash(view: View): string {
   if (view.state !== FIRST_VIEW.state) query.set('state', view.state);
   if (view.sort !== FIRST_VIEW.sort) query.set('sort', view.sort);
   if (view.descending) query.set('desc', '1');
-  const path = view.worker === null ? '#/' : `#/w/${encodeURIComponent(view.worker)}`;
+  if (view.verdict !== FIRST_VIEW.verdict) query.set('verdict', view.verdict);
+  if (view.target !== null) query.set('target', view.target);
+  if (view.network !== null) query.set('network', view.network);
+  const place = view.page === 'fleet' ? '#/' : '#/reachability';
+  const path = view.worker === null ? place : `#/w/${encodeURIComponent(view.worker)}`;
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 

@@ -2,8 +2,8 @@
 import type { WorkerRow } from '../../wire/api.ts';
 
 export type WorkerState = WorkerRow['state'];
-/** How a state looks: each has a colour and an icon of its own shape. */
-export type Tone = 'good' | 'busy' | 'warn' | 'bad';
+/** How a state looks: each has a colour and an icon of its own shape. `mute`: not known. */
+export type Tone = 'good' | 'busy' | 'warn' | 'bad' | 'mute';
 
 // Worst first: a machine that is paid for and silent, then one that speaks and does not hash, then one on its way.
 const STATES: Record<WorkerState, { word: string; tone: Tone }> = {

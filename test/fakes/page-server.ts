@@ -4,8 +4,10 @@ import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { readPage } from '../../collector/page-files.ts';
 import type { PageFile } from '../../collector/page-files.ts';
+import type { JudgedTarget } from '../../collector/analysis/reachability.ts';
 import type { WorkersAnswer } from '../../wire/api.ts';
 import { detailAnswer, seriesAnswer } from './fleet.ts';
+import { judgedSamples, reachabilityAnswer } from './matrix.ts';
 
 const HEADERS = {
   'content-security-policy':
@@ -18,6 +20,8 @@ export interface PageServer {
   url: string;
   /** The workers that the API tells of; may be replaced at any time. */
   fleet: WorkersAnswer;
+  /** What its workers have measured; may be replaced too. */
+  samples: readonly JudgedTarget[];
   /** `up` answers, `broken` answers 503, `gone` cuts every API connection. */
   health: 'up' | 'broken' | 'gone';
   /** Number of requests to the API so far. */
@@ -30,11 +34,15 @@ function sendJson(response: ServerResponse, status: number, body: unknown) {
   response.end(JSON.stringify(body));
 }
 
-function answerApi(server: PageServer, path: string, response: ServerResponse) {
+function answerApi(server: PageServer, url: URL, response: ServerResponse) {
+  const path = url.pathname;
   server.asked += 1;
   if (server.health === 'gone') return void response.destroy();
   if (server.health === 'broken') return sendJson(response, 503, { error: 'unavailable', message: 'try again' });
   if (path === '/api/v1/workers') return sendJson(response, 200, server.fleet);
+  if (path.startsWith('/api/v1/reachability')) {
+    return sendJson(response, 200, reachabilityAnswer(server.samples, url, Date.now()));
+  }
   const [, id, series] = /^\/api\/v1\/workers\/([^/]+)(\/series)?$/.exec(path) ?? [];
   const worker = server.fleet.workers.find((row) => row.id === id);
   if (worker === undefined) return sendJson(response, 404, { error: 'not_found', message: 'no such worker' });
@@ -46,9 +54,9 @@ function answerApi(server: PageServer, path: string, response: ServerResponse) {
 export async function startPageServer(folder: string, fleet: WorkersAnswer): Promise<PageServer> {
   const files = new Map<string, PageFile>((await readPage(folder)).map((file) => [file.path, file]));
   const http = createServer((request, response) => {
-    const path = new URL(request.url ?? '/', 'http://page').pathname;
-    if (path.startsWith('/api/')) return answerApi(server, path, response);
-    const file = files.get(path);
+    const url = new URL(request.url ?? '/', 'http://page');
+    if (url.pathname.startsWith('/api/')) return answerApi(server, url, response);
+    const file = files.get(url.pathname);
     if (file === undefined) return void response.writeHead(404).end();
     response.writeHead(200, { ...HEADERS, 'content-type': file.type }).end(file.bytes);
   });
@@ -56,6 +64,7 @@ export async function startPageServer(folder: string, fleet: WorkersAnswer): Pro
   const server: PageServer = {
     url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
     fleet,
+    samples: judgedSamples(Date.now(), { targets: 7, networks: 8 }),
     health: 'up',
     asked: 0,
     close: async () => {
