@@ -14,7 +14,7 @@ const POLL_MS = 30_000;
 
 function dateOf(at: string): string {
   const at_ms = Date.parse(at);
-  return `${new Date(at_ms).toLocaleDateString('en-GB')} ${formatClock(at_ms)}`;
+  return `${new Date(at_ms).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' })} ${formatClock(at_ms)}`;
 }
 
 function CellFacts({ cell, now_ms }: { cell: MatrixCell; now_ms: number }) {
@@ -65,7 +65,7 @@ function Samples({ answer, failed, now_ms }: { answer: ReachabilityAnswer | null
   );
 }
 
-/** The evidence of `cell`, beside the matrix. It takes the focus when it opens by a link, not from the cells. */
+/** The evidence of `cell`, beside the matrix; the focus stays with the cells. */
 export function CellEvidence({ cell, now_ms, close }: { cell: MatrixCell; now_ms: number; close: () => void }) {
   const { key } = cell.network;
   const polled = usePoll<ReachabilityAnswer>(samplesPath({ target: cell.target, network: key }), POLL_MS);

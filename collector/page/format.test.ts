@@ -7,7 +7,9 @@ import {
   formatClock,
   formatCount,
   formatHashrate,
+  formatMs,
   formatPower,
+  formatShare,
   formatWhole,
 } from './format.ts';
 
@@ -19,6 +21,7 @@ describe('unknown', () => {
       formatPower(null),
       formatWhole(null, '°C'),
       formatBytes(null),
+      formatMs(null),
       formatAge(null),
       formatAgeOf(null, 0),
       formatAgeOf('not a time', 0),
@@ -96,5 +99,21 @@ describe('time', () => {
   it('shows 24-hour time', () => {
     expect(formatClock(Date.UTC(2026, 0, 2, 0, 3, 7), 'UTC')).toBe('00:03:07');
     expect(formatClock(Date.UTC(2026, 0, 2, 15, 3, 7), 'UTC')).toBe('15:03:07');
+  });
+});
+
+describe('formatMs and formatShare', () => {
+  it.each([
+    [0, '0 ms'],
+    [0.42, '0.4 ms'],
+    [0.96, '1 ms'],
+    [42.4, '42 ms'],
+    [9_999.4, '9,999 ms'],
+    [15_000, '15.0 s'],
+  ])('writes %s ms as %s', (ms, text) => {
+    expect(formatMs(ms)).toBe(text);
+  });
+  it('writes a share as a percentage', () => {
+    expect([0, 0.955, 1].map(formatShare)).toEqual(['0 %', '96 %', '100 %']);
   });
 });

@@ -1,5 +1,5 @@
 // The table of the matrix. One cell is in the tab order; arrow keys go from cell to cell, Enter opens, Escape closes.
-import { useRef } from 'preact/hooks';
+import { useEffect, useRef } from 'preact/hooks';
 import type { MatrixCell } from '../../wire/api.ts';
 import { ToneIcon } from './badge.tsx';
 import { formatAgeOf, formatShare } from './format.ts';
@@ -90,6 +90,11 @@ export function MatrixTable({
   const first = grid.groups[0]?.rows[0]?.cells.find((cell) => cell !== null) ?? null;
   const shown = open !== null && grid.groups.some(({ rows }) => rows.some(({ cells }) => cells.includes(open)));
   const entry = shown ? open : first;
+
+  // The evidence takes room from the table: its cell may have gone out of sight.
+  useEffect(() => {
+    table.current?.querySelector('[aria-pressed="true"]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
+  }, [open?.target, open?.network.key]);
 
   /** The next cell in that direction, over empty places. */
   function move(from: Element, [rows, columns]: readonly [number, number]) {

@@ -23,21 +23,53 @@ interface Outcome {
   ms: number | null;
 }
 
+const REPLIES: Record<NonNullable<NonNullable<Trial['stratum']>['reply']>, string> = {
+  json: 'JSON answer',
+  auth_error: 'JSON answer: the login is refused',
+  ban: 'JSON answer: banned',
+  page: 'a web page',
+  other: 'other bytes',
+};
+
+const VARIANTS: Record<Sample['variants'][number]['variant'], string> = {
+  no_sni: 'TLS without a name',
+  innocent_sni: 'TLS with an innocent name',
+  split_hello: 'TLS hello in two parts',
+  tls12: 'TLS 1.2 only',
+  tls13: 'TLS 1.3 only',
+  alt_port: 'another port',
+  alt_region: 'another region',
+  at_collector: 'the same to the collector',
+  innocent_at_collector: 'an innocent step to the collector',
+  innocent_again: 'the innocent test again',
+};
+
+const SITES: Record<NonNullable<Sample['baseline']>['sites'][number]['kind'], string> = {
+  ru_allowlisted: 'on the allow-list',
+  ru_ordinary: 'Russian site',
+  foreign_ordinary: 'foreign site',
+  collector: 'collector',
+};
+
 /** A failure by its name, or what came. */
 function line(what: string, step: Outcome, well: string): StepLine {
   const { failure, ms } = step;
   return { what, result: failure === null ? well : formatName(failure), isWell: failure === null, ms };
 }
 
-/** What the kernel knew when the answer was due. */
-function ackWords(step: { tx_unacked_bytes: number | null; retransmits: number | null }): string {
-  if (step.tx_unacked_bytes === null || step.retransmits === null) return '';
-  if (step.tx_unacked_bytes === 0) return '; every byte was acknowledged';
-  return `; ${formatBytes(step.tx_unacked_bytes)} not acknowledged, ${formatCount(step.retransmits)} retransmits`;
+interface Ack {
+  tx_unacked_bytes: number | null;
+  retransmits: number | null;
 }
 
-function withAck(shown: StepLine, step: { tx_unacked_bytes: number | null; retransmits: number | null }): StepLine {
-  return shown.isWell === true ? shown : { ...shown, result: shown.result + ackWords(step) };
+/** With what the kernel knew when the answer was due: unacknowledged bytes speak against the path, a silent peer acknowledges. */
+function withAck(shown: StepLine, { tx_unacked_bytes, retransmits }: Ack): StepLine {
+  if (shown.isWell === true || tx_unacked_bytes === null || retransmits === null) return shown;
+  const words =
+    tx_unacked_bytes === 0
+      ? 'all that was sent was acknowledged'
+      : `${formatBytes(tx_unacked_bytes)} not acknowledged, ${formatCount(retransmits)} retransmits`;
+  return { ...shown, result: `${shown.result}; ${words}` };
 }
 
 function dnsLines(record: Sample): StepLine[] {
@@ -63,13 +95,16 @@ function trialLines(trial: Trial): StepLine[] {
   if (tcp !== null) lines.push(line('TCP', tcp, 'connected'));
   if (tls !== null) {
     const alert = tls.alert === null ? '' : ` (alert ${tls.alert})`;
+    const issuer = tls.issuer === null ? '' : `; certificate by ${tls.issuer}`;
     const shown = line('TLS', tls, tls.protocol ?? 'done');
-    lines.push(withAck({ ...shown, result: shown.result + alert }, tls));
+    lines.push(withAck({ ...shown, result: shown.result + alert + issuer }, tls));
   }
   if (stratum !== null) {
+    const { reply } = stratum;
     const page = stratum.page === null ? '' : `; ${pageWords(stratum.page)}`;
-    const shown = line(stratum.step ?? 'stratum', stratum, formatName(stratum.reply ?? 'answered'));
-    lines.push(withAck({ ...shown, result: shown.result + page }, stratum));
+    const shown = line(stratum.step ?? 'stratum', stratum, reply === null ? 'answered' : REPLIES[reply]);
+    const isWell = shown.isWell === true && reply !== 'ban' && reply !== 'page' && reply !== 'other';
+    lines.push(withAck({ ...shown, isWell, result: shown.result + page }, stratum));
     if (stratum.first_bytes !== null && stratum.first_bytes !== '') {
       lines.push({ what: 'first bytes', result: stratum.first_bytes, isWell: null, ms: null });
     }
@@ -110,7 +145,7 @@ function bulkLines(record: Sample): StepLine[] {
 function baselineLines(record: Sample): StepLine[] {
   const { baseline } = record;
   if (baseline === null) return [];
-  const lines = baseline.sites.map((site) => line(`${site.host} (${formatName(site.kind)})`, site, 'answers'));
+  const lines = baseline.sites.map((site) => line(`${site.host} (${SITES[site.kind]})`, site, 'answers'));
   if (baseline.resolver_ok !== null) {
     const result = baseline.resolver_ok ? 'answers for an innocent name' : 'does not answer for an innocent name';
     lines.unshift({ what: 'resolver', result, isWell: baseline.resolver_ok, ms: null });
@@ -133,7 +168,7 @@ export function stepsOf(record: Sample): StepGroup[] {
       lines: record.variants.map((variant) => {
         const where = variant.address === null ? '' : ` · ${variant.address}`;
         const at = variant.operation === null ? '' : ` at ${formatName(variant.operation)}`;
-        const shown = line(formatName(variant.variant) + where, variant, 'works');
+        const shown = line(VARIANTS[variant.variant] + where, variant, 'works');
         return withAck({ ...shown, result: shown.isWell === true ? shown.result : shown.result + at }, variant);
       }),
     },

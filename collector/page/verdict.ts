@@ -75,7 +75,7 @@ export const VERDICTS_SHOWN = Object.keys(WORDS) as readonly VerdictName[];
 export type VerdictFilter = VerdictName | 'all' | 'trouble';
 
 export function isVerdictFilter(text: string): text is VerdictFilter {
-  return text === 'all' || text === 'trouble' || text in WORDS;
+  return text === 'all' || text === 'trouble' || Object.hasOwn(WORDS, text);
 }
 
 /** Word, tone and sentence of a verdict. */

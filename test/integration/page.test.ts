@@ -88,7 +88,7 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
 
   it('shows a worker’s words as words', async () => {
     await checkTextStaysText(page, server.url, HOSTILE_WORKER, HOSTILE_LINE);
-    await page.locator('details summary').click();
+    await page.locator('.events summary').click();
     expect(await page.locator('details pre').innerText()).toContain(HOSTILE_LINE);
     expect(problems).toEqual([]);
   });
@@ -159,14 +159,76 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(problems).toEqual([]);
   });
 
+  it('shows the matrix worst first, and the evidence of a cell by click and by keys', async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByRole('link', { name: 'Reachability' }).click();
+    const row = (url: string) => page.locator(`tr[data-target="${url}"]`);
+    await row('stratum+ssl://eu.pool.example:16060').waitFor();
+    expect(await page.title()).toBe('(6) reachability · spotrig');
+    expect(await page.locator('tr.role').allInnerTexts()).toEqual(['Pools', 'Collectors', 'Tunnel servers']);
+    expect(await page.locator('tr.endpoints').first().locator('.endpoint .data').innerText()).toContain('de-frankfurt');
+    const first = page.locator('tr.endpoints').first().locator('button.cell');
+    expect((await first.first().innerText()).split('\n')[0]).toBe('blocked: TCP');
+    expect(await first.last().innerText()).toMatch(/old\s*3 h ago/);
+    expect(await row('stratum+tcp://asia.pool.example:6060').locator('td').last().innerText()).toBe('');
+    expect(await page.locator('tr.endpoints button.cell[tabindex="0"]').count()).toBe(1);
+
+    await page.getByTitle(/^eu\.pool\.example:16060 from AS12389 RU: blocked: TLS/).click();
+    const evidence = page.getByRole('complementary', { name: 'Evidence for eu.pool.example:16060 in AS12389' });
+    await evidence.locator('.sample').nth(2).waitFor();
+    const told = await evidence.innerText();
+    for (const words of [
+      '95 %',
+      'a reset',
+      'this host',
+      '2 of 3 say so',
+      'The same address answered',
+      'connection reset',
+    ])
+      expect(told).toContain(words);
+    expect(await evidence.locator('.sample[open] .steps .mark-failed').count()).toBe(4);
+    await page.reload();
+    await evidence.locator('.sample').nth(2).waitFor();
+
+    await page.locator('button.cell[aria-pressed="true"]').focus();
+    await page.keyboard.press('ArrowDown');
+    await page.getByRole('complementary', { name: 'Evidence for eu.pool.example:6060 in AS12389' }).waitFor();
+    await page.keyboard.press('ArrowUp');
+    await evidence.waitFor();
+    await page.keyboard.press('Escape');
+    await evidence.waitFor({ state: 'detached' });
+    expect(new URL(page.url()).hash).toBe('#/reachability');
+    expect(problems).toEqual([]);
+  });
+
+  it('filters the matrix, and shows a worker’s own list with markup as text', async () => {
+    await page.goto(`${server.url}/#/reachability`);
+    await page.locator('.chip[data-verdict="blocked:throttled"]').click();
+    expect(await page.locator('tr.endpoints').count()).toBe(1);
+    expect(await page.locator('.matrix thead th').count()).toBe(3);
+    await page.getByRole('searchbox').fill('nothing like this');
+    await page.getByRole('button', { name: /^Show all/ }).click();
+    expect(await page.locator('tr.endpoints').count()).toBe(8);
+    await page.getByTitle(/pool refuses[^]*<img src=x/).click();
+    await page.locator('.evidence li').getByText(HOSTILE_LINE, { exact: true }).waitFor();
+    await page.locator('.sample a').click();
+    const sample = page.locator('.panel-reachability .sample');
+    await sample.locator('summary').click();
+    await sample.getByText(HOSTILE_LINE, { exact: true }).waitFor();
+    expect(await sample.locator('summary').innerText()).toContain('pool refuses');
+    expect(await page.locator('img, iframe, object, #app script, [onerror], [onload]').count()).toBe(0);
+    expect(problems).toEqual([]);
+  });
+
   it('fits a phone: only the table’s own box scrolls sideways', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
-    for (const hash of ['#/', '#/w/rig-1']) {
+    for (const [hash, drawn] of [
+      ['#/', 'tr.row'],
+      ['#/w/rig-1', '.plot canvas'],
+      ['#/reachability', 'tr.endpoints'],
+    ] as const) {
       await page.goto(`${server.url}/${hash}`);
-      await page
-        .locator(hash === '#/' ? 'tr.row' : '.plot canvas')
-        .first()
-        .waitFor();
+      await page.locator(drawn).first().waitFor();
       expect(await page.evaluate(`document.documentElement.scrollWidth`)).toBe(390);
     }
     expect(problems).toEqual([]);
