@@ -27,3 +27,8 @@ export function standing(verdict: VerdictName | null): number {
       return 4;
   }
 }
+
+/** Whether two verdicts say the same of an endpoint: a second good run makes `reachable_stable` of `reachable`. */
+export function isSameFinding(a: VerdictName, b: VerdictName): boolean {
+  return a === b || (standing(a) === 0 && standing(b) === 0);
+}

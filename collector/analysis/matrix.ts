@@ -1,8 +1,7 @@
 // The matrix endpoint × network: what workers of one network say together about one endpoint. Pure: the same samples and the
 // same moment give the same matrix.
 import { type MatrixAnswer, type MatrixCell, REACHABILITY_STALE_MS } from '../../wire/api.ts';
-import { standing } from '../../wire/standing.ts';
-import type { VerdictName } from '../../wire/verdict.ts';
+import { isSameFinding, standing } from '../../wire/standing.ts';
 import type { JudgedTarget } from './reachability.ts';
 
 /** Cells in one answer: more than any screen or sheet is read for. */
@@ -40,8 +39,7 @@ function cellOf(newestFirst: readonly JudgedTarget[], now_ms: number): MatrixCel
   const heard = fresh.length > 0 ? fresh : newestFirst;
   const telling = heard.filter(tells);
   const voices = telling.length > 0 ? telling : heard;
-  const finding = mostSaid(voices);
-  const agreeing = voices.filter((sample) => findingOf(sample) === finding);
+  const agreeing = mostSaid(voices);
   const [shown] = agreeing;
   if (shown === undefined) throw new Error('a cell without a sample');
   return {
@@ -61,18 +59,14 @@ function tells(sample: JudgedTarget): boolean {
   return sample.verdict.verdict !== 'inconclusive' && sample.verdict.verdict !== 'worker_offline';
 }
 
-/** A second good run makes `reachable_stable` of `reachable`: not another finding. */
-function findingOf(sample: JudgedTarget): VerdictName {
-  return sample.verdict.verdict === 'reachable_stable' ? 'reachable' : sample.verdict.verdict;
-}
-
 /** What most of them say; of several that are said as often, the newest. */
-function mostSaid(newestFirst: readonly JudgedTarget[]): VerdictName {
-  const counts = new Map<VerdictName, number>();
-  for (const sample of newestFirst) counts.set(findingOf(sample), (counts.get(findingOf(sample)) ?? 0) + 1);
-  let most: VerdictName = 'inconclusive';
-  let count = 0;
-  for (const [finding, times] of counts) if (times > count) [most, count] = [finding, times];
+function mostSaid(newestFirst: readonly JudgedTarget[]): JudgedTarget[] {
+  let most: JudgedTarget[] = [];
+  for (const said of newestFirst) {
+    const agreeing = newestFirst.filter((other) => isSameFinding(said.verdict.verdict, other.verdict.verdict));
+    if (agreeing.length > most.length) most = agreeing;
+    if (most.length * 2 >= newestFirst.length) break;
+  }
   return most;
 }
 

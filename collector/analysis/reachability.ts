@@ -5,6 +5,7 @@ import { endOfTrial } from '../../stratum/probe/trial.ts';
 import { CONTROL_FRESH_MS, type InsideControl } from '../../wire/control.ts';
 import { type JudgeInput, judge } from '../../wire/judge.ts';
 import type { AddressTrial, Network, ReachabilityRecord } from '../../wire/reachability.ts';
+import { isSameFinding } from '../../wire/standing.ts';
 import type { Verdict } from '../../wire/verdict.ts';
 import type { NewVerdict, StoredSample } from '../store/sample-store.ts';
 import type { Store } from '../store/store.ts';
@@ -17,7 +18,7 @@ export interface JudgedTarget {
   network: Network;
   record: ReachabilityRecord;
   verdict: Verdict;
-  /** Moment of the oldest sample since which this worker's verdicts on this target have this name. */
+  /** Moment of the oldest sample since which this worker's verdicts on this target say the same. */
   since_ms: number;
 }
 
@@ -110,7 +111,8 @@ async function judgeSample(store: Store, sample: StoredSample, fresh: ReadonlyMa
   const verdict = verdictOn(await judgeInput(store, sample));
   const [earlier] = await store.samples.earlier(sample, 1);
   const before = earlier === undefined ? null : (fresh.get(earlier.id) ?? earlier.judged);
-  return { verdict, since_ms: before?.verdict.verdict === verdict.verdict ? before.since_ms : sample.at_ms };
+  const lasts = before !== null && isSameFinding(before.verdict.verdict, verdict.verdict);
+  return { verdict, since_ms: lasts ? before.since_ms : sample.at_ms };
 }
 
 /** One sample that the judge stumbles over must not keep the others from their verdicts. */

@@ -1,7 +1,7 @@
 // The matrix as rows and columns: endpoints by role, networks, and the cells where both were measured.
 import { REACHABILITY_STALE_MS } from '../../wire/api.ts';
 import type { MatrixCell } from '../../wire/api.ts';
-import { standing } from '../../wire/verdict.ts';
+import { standing } from '../../wire/standing.ts';
 import { isTroubleVerdict, matchesVerdict, networkLabel, wordsOf } from './verdict.ts';
 import type { VerdictFilter } from './verdict.ts';
 

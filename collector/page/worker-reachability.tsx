@@ -1,6 +1,6 @@
 // What one worker reaches: its newest sample of each endpoint, the troubled ones first.
 import type { ReachabilityAnswer } from '../../wire/api.ts';
-import { standing } from '../../wire/verdict.ts';
+import { standing } from '../../wire/standing.ts';
 import { samplesPath } from './api.ts';
 import { usePoll } from './poll.ts';
 import { SampleDetails, VerdictFacts } from './samples.tsx';

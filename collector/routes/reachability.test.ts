@@ -1,21 +1,29 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeCollector, fakeCollector } from '../../test/fakes/collector.ts';
-import { deadTrial, networkOf, poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
+import { deadTrial, poolTarget, reachabilityOf } from '../../test/fakes/reachability.ts';
 import { envelope } from '../../test/fakes/reports.ts';
 import { MatrixAnswer, ReachabilityAnswer } from '../../wire/api.ts';
 import type { ReachabilityRecord } from '../../wire/reachability.ts';
+import { defaultConfig } from '../config.ts';
+import { AsnTable } from '../networks/asn-table.ts';
 
 let collector: FakeCollector;
 let now: number;
 beforeEach(async () => {
-  collector = await fakeCollector();
+  const asns = new AsnTable([{ name: 'asn.csv', text: '5.8.0.0/16,12389,RU\n2.72.0.0/16,9198,KZ\n' }]);
+  collector = await fakeCollector({ settings: { config: { ...defaultConfig(), asns } } });
   now = collector.clock.nowMs();
 });
 afterEach(() => collector[Symbol.asyncDispose]());
 
 function sample(ago_ms: number, host: string, change: Partial<ReachabilityRecord> = {}): ReachabilityRecord {
-  const target = poolTarget(host, 3333);
-  return reachabilityOf({ at_ms: now - ago_ms, target, egress: networkOf(12389, 'RU'), ...change });
+  return reachabilityOf({ at_ms: now - ago_ms, target: poolTarget(host, 3333), ...change });
+}
+
+const RUSSIAN = '5.8.1.1';
+
+function report(worker: string, from: string, records: ReachabilityRecord[]) {
+  return collector.report(envelope({ worker, sentAt: now, records }), undefined, from);
 }
 
 async function json(url: string): Promise<unknown> {
@@ -24,19 +32,19 @@ async function json(url: string): Promise<unknown> {
   return answer.json();
 }
 
-const RESET = {
-  ...{ operation: 'connect', failure: 'connection_reset' },
+/** A failure that no control explains. */
+const RESET: Partial<ReachabilityRecord> = {
+  operation: 'connect',
+  failure: 'connection_reset',
   addresses: [deadTrial('203.0.113.10', 0, 'connection_reset')],
-} satisfies Partial<ReachabilityRecord>;
+};
 
 describe('/api/v1/reachability', () => {
   it('answers the newest sample of each worker and target, of all or of those asked for', async () => {
     expect(await json('/api/v1/reachability')).toEqual({ reachability: [] });
     const records = [sample(2, 'a.example'), sample(1, 'a.example', RESET), sample(3, 'b.example')];
-    await collector.report(envelope({ sentAt: now, records }));
-    const elsewhere = { egress: networkOf(9198, 'KZ') };
-    const others = [sample(4, 'a.example', elsewhere)];
-    await collector.report(envelope({ worker: 'rig-2', sentAt: now, records: others }));
+    await report('rig-1', RUSSIAN, records);
+    await report('rig-2', '2.72.3.4', [sample(4, 'a.example')]);
     const ask = async (query: string): Promise<unknown[]> =>
       ReachabilityAnswer.parse(await json(`/api/v1/reachability${query}`)).reachability.map(
         ({ worker, record, network, verdict }) =>
@@ -61,7 +69,7 @@ describe('/api/v1/reachability/matrix', () => {
     const hostile = `=cmd|'/C calc'!A0,"x"`;
     const target = { ...poolTarget('b.example', 1), url: hostile };
     const records = [sample(1, 'a.example', RESET), sample(2, 'b.example', { target })];
-    await collector.report(envelope({ sentAt: now, records }));
+    await report('rig-1', RUSSIAN, records);
     const { cells } = MatrixAnswer.parse(await json('/api/v1/reachability/matrix'));
     expect(cells.map(({ target: url, verdict, workers }) => [url, verdict.verdict, workers])).toEqual([
       ['stratum+tcp://a.example:3333', 'inconclusive', 1],
@@ -78,11 +86,11 @@ describe('/api/v1/reachability/matrix', () => {
     expect(lines[2]).toContain(`pool,"'=cmd|'/C calc'!A0,""x""",AS12389`);
   });
 
-  it('forgets a cell whose newest sample is a day old, and knows no network where none was told', async () => {
-    await collector.report(envelope({ sentAt: now, records: [sample(1, 'a.example', { egress: null })] }));
+  it('forgets a cell whose newest sample is a day old, and names a network that no table has by its prefix', async () => {
+    await report('rig-1', '198.51.100.7', [sample(1, 'a.example')]);
     const cells = async () => MatrixAnswer.parse(await json('/api/v1/reachability/matrix')).cells;
     expect((await cells()).map(({ network }) => network)).toEqual([
-      { address: null, asn: null, country: null, key: 'unknown' },
+      { address: null, asn: null, country: null, key: '198.51.100.0/24' },
     ]);
     await collector.clock.advance(86_400_000);
     expect(await cells()).toEqual([]);

@@ -19,7 +19,7 @@ export interface StoredSample extends Timed<ReachabilityRecord> {
 export interface NewVerdict {
   id: number;
   verdict: Verdict;
-  /** Moment of the oldest sample since which this worker's verdicts on this target have this name. */
+  /** Moment of the oldest sample since which this worker's verdicts on this target say the same. */
   since_ms: number;
   /** When it is to be judged again; null: it is settled. */
   judge_at_ms: number | null;

@@ -25,8 +25,8 @@ export interface FakeCollector extends AsyncDisposable {
   dir: string;
   /** A token of this worker that lives for a day. */
   token(worker?: string): string;
-  /** Sends a report, gzipped, with the worker's own token unless another is given. */
-  report(envelope: { worker: string }, token?: string): Promise<LightMyRequestResponse>;
+  /** Sends a report, gzipped, with the worker's own token unless another is given, from 127.0.0.1 or another address. */
+  report(envelope: { worker: string }, token?: string, from?: string): Promise<LightMyRequestResponse>;
   /** A request of a reader, with the Host that loopback wants. */
   get(url: string, headers?: Record<string, string>): Promise<LightMyRequestResponse>;
 }
@@ -78,9 +78,10 @@ export async function fakeCollector(
     deps,
     dir,
     token,
-    report: (envelope, by) =>
+    report: (envelope, by, from = '127.0.0.1') =>
       app.inject({
         method: 'POST',
+        remoteAddress: from,
         url: '/v1/reports',
         headers: {
           authorization: `Bearer ${by ?? token(envelope.worker)}`,
