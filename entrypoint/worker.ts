@@ -7,7 +7,6 @@ import type { Clock } from '../platform/clock.ts';
 import { codeOf, messageOf } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import { findMarked } from '../platform/process.ts';
-import { algoProfile } from '../stratum/algos.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { KeyMemory } from '../stratum/pool-key.ts';
@@ -89,7 +88,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports): Promise<Relay> 
       clock: deps.clock,
       logger: deps.logger,
       meter: deps.meter,
-      hint: algoProfile(deps.config.algo),
+      algo: deps.config.algo,
       onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
     });
   try {

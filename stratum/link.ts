@@ -3,11 +3,11 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
-import type { DialectHint } from './dialects/detect.ts';
 import type { StratumEvent } from './dialects/dialect.ts';
 import { failureOf } from './failure-of.ts';
 import type { Leg } from './pool-choice.ts';
-import { ReadAlong } from './read-along.ts';
+import type { ReadAlong } from './read-along.ts';
+import type * as Reading from './reading.ts';
 import type { ShareMeter } from './share-meter.ts';
 
 /** How long a side may take to read what is left after the other has ended. */
@@ -48,7 +48,8 @@ export interface LinkOptions {
   clock: Clock;
   meter: ShareMeter;
   timers: LinkTimers;
-  hint?: DialectHint;
+  /** The miner's name of the algorithm, for what its pools mean; a Bitcoin pool by default. */
+  algo?: string;
   /** The pool took the login. */
   onServed(): void;
   onLoginRefused(detail: string): void;
@@ -113,7 +114,8 @@ export class Link {
 
   /** Gets a connection to a pool and lets the bytes flow. When there is none, the miner's connection is closed. */
   async open(): Promise<void> {
-    const leg = await this.#o.connect(this.#dialling.signal);
+    // What reads is loaded with the first miner's connection: nothing of it may hold up the miner's start.
+    const [leg, reading] = await Promise.all([this.#o.connect(this.#dialling.signal), import('./reading.ts')]);
     const { miner } = this.#o;
     if (leg === null || miner.destroyed || this.#end !== null) {
       leg?.socket.on('error', () => undefined).destroy();
@@ -122,7 +124,7 @@ export class Link {
       return;
     }
     this.#leg = leg;
-    const read = this.#readAlong(leg);
+    const read = this.#readAlong(leg, reading);
     const pool = leg.socket;
     pool.on('error', (error) => this.#ended({ by: 'pool', failure: failureOf(error), silentMs: null }));
     pool.on('close', () => this.#onPoolGone());
@@ -153,8 +155,9 @@ export class Link {
     this.#linger(STOP_LINGER_MS);
   }
 
-  #readAlong({ pool }: Leg): ReadAlong {
-    const { meter, hint } = this.#o;
+  #readAlong({ pool }: Leg, { ReadAlong, algoProfile }: typeof Reading): ReadAlong {
+    const { meter, algo } = this.#o;
+    const hint = algo === undefined ? undefined : algoProfile(algo);
     const password = pool.login === null ? this.#o.password : pool.password;
     const ofPool = pool.dialect === null ? hint : { difficultyOne: null, ...hint, dialect: pool.dialect };
     return new ReadAlong({

@@ -53,7 +53,7 @@ interface Rig {
   miner(): Socket;
 }
 
-async function rig(port: number, login = ''): Promise<Rig> {
+async function rig(port: number, login = '', algo = 'sha256d'): Promise<Rig> {
   const parsed = parsePoolUrl(`stratum+tcp://${login}127.0.0.1:${String(port)}`);
   if (!('pool' in parsed)) throw new Error(parsed.complaints.join());
   const meter = new ShareMeter(realClock);
@@ -65,6 +65,7 @@ async function rig(port: number, login = ''): Promise<Rig> {
     clock: realClock,
     logger: silentLogger,
     meter,
+    algo,
     onEvent: (event) => events.push(event),
     timers: { retryMs: 1, retryMaxMs: 1 },
   });
@@ -112,6 +113,24 @@ async function loggedIn(r: Rig, pool: FakePool): Promise<{ miner: Socket; upstre
 }
 
 describe('startRelay', () => {
+  it.each([
+    ['sha256d', 4_295_032_833],
+    ['scrypt', 65_537],
+    ['nexapow', null],
+  ])('measures a share of %s by what its pools mean by difficulty 1: %s hashes', async (algo, hashes) => {
+    const pool = await fakePool();
+    const r = await rig(pool.port, '', algo);
+    const { miner, upstream } = await loggedIn(r, pool);
+    miner.write(SUBMIT);
+    await read(upstream, SUBMIT.length);
+    upstream.write('{"id":3,"result":true,"error":null}\n');
+    await until(() => r.meter.totals().accepted_total === 1);
+    const record = r.meter.takeWindow();
+    expect(record).toMatchObject({ dialect: 'bitcoin', accepted: 1, unmeasured: hashes === null ? 1 : 0 });
+    expect(record.share_work_hashes).toEqual(hashes === null ? null : expect.closeTo(hashes, 0));
+    expect(record.work_hashes).toBeCloseTo(hashes ?? 0, 0);
+  });
+
   it('passes the bytes of both directions unchanged, however they were cut', async () => {
     const pool = await fakePool();
     const r = await rig(pool.port);

@@ -8,7 +8,6 @@ import type { Logger } from '../platform/logger.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import { LINK_SOCKET } from './dial.ts';
-import type { DialectHint } from './dialects/detect.ts';
 import { Link, LINK_TIMERS, type LinkEnd, type LinkTimers } from './link.ts';
 import { CHOICE_TIMERS, PoolChoice, type ChoiceTimers, type EndpointState, type RelayEvent } from './pool-choice.ts';
 import { VolatileKeys, type KeyMemory } from './pool-key.ts';
@@ -53,8 +52,8 @@ export interface RelayOptions {
   /** Keys of pools that sign their own certificates; a memory that ends with the process by default. */
   keys?: KeyMemory;
   onEvent(event: RelayEvent): void;
-  /** What is known of the algorithm's pools (see algoProfile); a Bitcoin pool by default. */
-  hint?: DialectHint;
+  /** The miner's name of the algorithm, for what its pools mean; a Bitcoin pool by default. */
+  algo?: string;
   timers?: Partial<RelayTimers>;
 }
 
@@ -141,7 +140,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       clock,
       meter: options.meter,
       timers,
-      ...(options.hint === undefined ? {} : { hint: options.hint }),
+      ...(options.algo === undefined ? {} : { algo: options.algo }),
       onServed: () => onServed(link),
       onLoginRefused: (text) => onLoginRefused(link, text),
       onEnded: (end) => onEnded(link, end),
