@@ -56,6 +56,10 @@ const REPORTER_AFTER_MS = 1_000;
 const RESTART_MAX_MS = 120_000;
 /** So long the last report waits for the miner's end. */
 const LAST_WORDS_MS = 1_500;
+/** The prober measures nothing before the miner hashes; its code is not worth a moment of the miner's start. */
+const PROBER_AFTER_MS = 5_000;
+/** What the relay tells when a pool is lost or none is reached. */
+const POOL_FAULTS: ReadonlySet<string> = new Set(['pool_disconnected', 'pool_unreachable']);
 /** On the container's TERM: docker gives 10 s, so the miner is gone at 7 s at the latest. */
 const END_LADDER: readonly LadderStep[] = [
   { signal: 'SIGINT', waitMs: 7_000 },
@@ -157,6 +161,11 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const poolUrl = (): string => relay?.state().pool ?? firstPool(config).url;
   const reporting = report({ config, logger, ports, meter, supervisor, events, poolUrl }, ending.signal);
   reporting.catch(onFault);
+  const probing = reporting.then((reporter) =>
+    probe({ config, logger, supervisor, events, reporter, relay: () => relay }, ending.signal),
+  );
+  // Mining and reports go on without it.
+  probing.catch((error: unknown) => emit({ event: 'probe_failed', level: 'warn', detail: messageOf(error) }));
 
   const mirrors = [
     ...config.mirrors,
@@ -242,6 +251,49 @@ async function report(
   });
   events.handTo((event) => reporter.event(event));
   return reporter;
+}
+
+/** Loads and starts the prober, well after the miner; the relay and the uplink then choose by what it finds. */
+async function probe(
+  o: {
+    config: Config;
+    logger: Logger;
+    supervisor: Supervisor;
+    events: EventQueue;
+    reporter: Reporter;
+    relay: () => Relay | null;
+  },
+  ending: AbortSignal,
+): Promise<void> {
+  const { config, logger, supervisor, events, reporter, relay } = o;
+  const { probe: profile } = config;
+  if (profile === null) return;
+  await realClock.sleep(PROBER_AFTER_MS, ending).catch(() => undefined);
+  if (ending.aborted) return;
+  const { startReachability } = await import('../reporter/start-reachability.ts');
+  const { algoProfile } = await import('../stratum/algos.ts');
+  const sampler = startReachability(
+    {
+      ...{ home: config.home, pools: config.pools, dialect: algoProfile(config.algo).dialect, wallet: config.wallet },
+      ...{ collectors: config.collectors, pins: config.collectorPins, token: config.token },
+      ...{ version: __SPOTRIG_VERSION__, profile },
+    },
+    {
+      ...{ clock: realClock, random: Math.random, logger },
+      isHashing: () => supervisor.state() === 'hashing',
+      onRecord: (record) => reporter.measured(record),
+      onRanks: (ranks) => {
+        relay()?.setRanking(ranks);
+        reporter.rankCollectors(ranks);
+      },
+      onEvent: (event) => events.push(event),
+    },
+  );
+  ending.addEventListener('abort', () => sampler.stop(), { once: true });
+  events.handTo((event) => {
+    reporter.event(event);
+    if (POOL_FAULTS.has(event.event)) sampler.fault();
+  });
 }
 
 /** The share meter, kept on disk at every change: it goes on where a Node of this boot was killed. */

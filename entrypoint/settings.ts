@@ -97,6 +97,18 @@ function readHome(text: string): string {
   return text.length > 1 ? text.replace(/\/+$/, '') : text;
 }
 
+/** Only its shape: what is in it is checked by the prober, which is loaded after the miner runs. */
+function readProbe(text: string): object | null {
+  if (text === 'off') return null;
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // the complaint below says it all
+  }
+  throw new Complaint('must be off, or a JSON object like {"run_min_ms":900000}');
+}
+
 const country = (text: string): string => {
   const code = text.toUpperCase();
   if (!/^[A-Z]{2}$/.test(code)) throw new Complaint('must be two letters (ISO 3166-1), like RU');
@@ -223,6 +235,15 @@ export const SETTINGS = {
       if (text !== 'on' && text !== 'off') throw new Complaint('must be on or off');
       return text === 'on';
     },
+  }),
+  probe: setting<object | null>({
+    env: 'SPOTRIG_PROBE',
+    syntax: 'off, or a JSON object of fields of the probe profile (reporter/net/profile.ts)',
+    fallback: {},
+    fallbackText: '{}: pools and collectors are measured every 15 to 20 minutes',
+    about:
+      'How reachability is measured: timers, resolvers, sites. The fields replace the defaults; a wrong one is told.',
+    read: readProbe,
   }),
   mirrors: setting<string[]>({
     env: 'SPOTRIG_MIRRORS',

@@ -10,6 +10,8 @@ import type { runForOutput, spawnGroup } from '../platform/process.ts';
 import { scrubDeep } from '../platform/secrets.ts';
 import type { MinerSample } from '../miners/miner.ts';
 import type { HostRecord, LifecycleRecord, LogRecord, WireRecord } from '../wire/records.ts';
+import type { ReachabilityRecord } from '../wire/reachability.ts';
+import type { VerdictName } from '../wire/verdict.ts';
 import { WORD_FIELDS } from '../wire/word-fields.ts';
 import { lifecycleRecord } from './lifecycle.ts';
 import { LogTail } from './log-tail.ts';
@@ -36,6 +38,8 @@ const MEASURE_AFTER_MS = 250;
 /** A flood of errors makes no flood of reports. */
 const EARLY_REPORT_PAUSE_MS = 2000;
 const EVENTS_MAX = 200;
+/** Two runs over all that an order can name. */
+const MEASURED_MAX = 64;
 
 export interface ReporterOptions {
   worker: string;
@@ -69,6 +73,10 @@ export interface ReporterOptions {
 export interface Reporter {
   /** Takes an event into the next report; one of level `error` makes that report now. Never throws. */
   event(event: EventInput): void;
+  /** Takes a measurement into the next report. */
+  measured(record: ReachabilityRecord): void;
+  /** The collectors that are reached best are used first; by their URLs as in the settings, others are ignored. */
+  rankCollectors(ranks: readonly { url: string; verdict: VerdictName | null }[]): void;
   /** The miner's last log lines as they are on disk now (at most 60), oldest first: the evidence when it died. */
   minerTail(lines: number): Promise<string[]>;
   /** Writes a last report, sends what it can in time, and ends everything. What is left stays on disk for the next start. */
@@ -92,6 +100,7 @@ class RunningReporter implements Reporter {
   /** Until it is on the disk. */
   #host: HostRecord | null = null;
   #events: LifecycleRecord[] = [];
+  #measured: ReachabilityRecord[] = [];
   /** Reports that never reached the disk. */
   #unspooled = 0;
   #reporting: Promise<void> = Promise.resolve();
@@ -134,6 +143,15 @@ class RunningReporter implements Reporter {
     this.#events.push(lifecycleRecord(event, this.#o.clock.nowMs()));
     if (this.#events.length > EVENTS_MAX) this.#events.shift();
     if (event.level === 'error') this.#soon(0);
+  }
+
+  measured(record: ReachabilityRecord): void {
+    this.#measured.push(record);
+    if (this.#measured.length > MEASURED_MAX) this.#measured.shift();
+  }
+
+  rankCollectors(ranks: readonly { url: string; verdict: VerdictName | null }[]): void {
+    this.#uplink?.setRanking(ranks);
   }
 
   async minerTail(lines: number): Promise<string[]> {
@@ -251,6 +269,7 @@ class RunningReporter implements Reporter {
     const records: (WireRecord | null)[] = [
       this.#host,
       ...this.#events,
+      ...this.#measured,
       this.#hashrate.record(view, this.#o.meter),
       this.#o.meter === null ? null : { kind: 'shares', at_ms: atMs, pool: view.pool, ...this.#o.meter.takeWindow() },
       this.#gpu.record(),
@@ -259,6 +278,7 @@ class RunningReporter implements Reporter {
     ];
     this.#host = null;
     this.#events = [];
+    this.#measured = [];
     return scrubDeep(
       records.filter((r) => r !== null),
       WORD_FIELDS,

@@ -1,5 +1,6 @@
 // DNS messages as a stub resolver needs them (RFC 1035): one question out; addresses, and why there are none, back in. Strict: what
 // is not well formed, or answers another question, is no answer.
+import { formatIp } from '../../platform/ip-ranges.ts';
 import type { Failure } from '../../wire/failure.ts';
 
 export type Family = 'A' | 'AAAA';
@@ -128,22 +129,8 @@ function readName(message: Buffer, start: number): { name: string; next: number 
 }
 
 function addressText(data: Buffer, family: Family): string | null {
-  if (family === 'A') return data.length === 4 ? data.join('.') : null;
-  if (data.length !== 16) return null;
-  const words = Array.from({ length: 8 }, (_, i) => data.readUInt16BE(2 * i).toString(16));
-  return compressed(words);
-}
-
-/** RFC 5952: the longest run of two or more zero words becomes `::`. */
-function compressed(words: readonly string[]): string {
-  let best = { at: -1, length: 1 };
-  for (let i = 0; i < words.length; i++) {
-    let length = 0;
-    while (words[i + length] === '0') length++;
-    if (length > best.length) best = { at: i, length };
-  }
-  if (best.at === -1) return words.join(':');
-  return `${words.slice(0, best.at).join(':')}::${words.slice(best.at + best.length).join(':')}`;
+  if (data.length !== (family === 'A' ? 4 : 16)) return null;
+  return formatIp({ family: family === 'A' ? 4 : 6, value: BigInt(`0x${data.toString('hex')}`) });
 }
 
 /** What a reply's code says; null where addresses came. */

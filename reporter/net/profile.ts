@@ -2,12 +2,14 @@
 // differ by provider (facts/censorship.md, snapshot note); the defaults are those of its sections 3 and 4.
 import { isIP } from 'node:net';
 import * as z from 'zod/mini';
+import { parseCidr } from '../../platform/ip-ranges.ts';
 import { SpotrigError } from '../../platform/errors.ts';
 
 const Ms = z.number().check(z.minimum(0), z.maximum(3_600_000));
 const Host = z.string().check(z.minLength(1), z.maxLength(253));
 const Port = z.int().check(z.minimum(1), z.maximum(65_535));
 const Literal = z.string().check(z.refine((text) => isIP(text) !== 0, 'a literal address'));
+const Network = z.string().check(z.refine((text) => parseCidr(text) !== null, 'a network'));
 const Few = (max: number) => z.int().check(z.minimum(0), z.maximum(max));
 
 const Resolver = z.strictObject({
@@ -46,7 +48,7 @@ export const ProbeProfile = z.strictObject({
   tcp: z.array(Resolver).check(z.maxLength(1)),
   doh: z.array(DohResolver).check(z.maxLength(2)),
   /** Ranges that no public name has, as CIDR. */
-  bogons: z.array(z.string().check(z.maxLength(64))).check(z.maxLength(100)),
+  bogons: z.array(Network).check(z.maxLength(100)),
   baseline: z.array(Site).check(z.maxLength(8)),
   /** Plain HTTP page and the status that it has where no login page stands in the way; null: not asked. */
   captive: z.nullable(
@@ -179,7 +181,9 @@ export function profileWith(override: unknown): ProbeProfile {
   const read = z.safeParse(ProbeProfile, { ...DEFAULT_PROFILE, ...override });
   if (!read.success) {
     const [issue] = read.error.issues;
-    throw new SpotrigError('probe_profile', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'is wrong'}`);
+    const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.join(', ') : null;
+    const what = unknown === null ? `${issue?.path.join('.') ?? ''} is wrong` : `there is no ${unknown}`;
+    throw new SpotrigError('probe_profile', what);
   }
   return scaled(read.data);
 }

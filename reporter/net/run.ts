@@ -31,8 +31,12 @@ export interface RunOptions {
   profile: ProbeProfile;
   /** `spotrig-probe/<version>`. */
   agent: string;
-  /** `suspicion`: variants after a failure, bulk after a stall. `full`: bulk and a watch whatever was found. */
-  depth: 'suspicion' | 'full';
+  /** Stay connected after every good answer; else only where the target comes with a stall. */
+  isWatched: boolean;
+  /** Move bulk to and from the collector; else only after a stall. */
+  isBulkDue: boolean;
+  /** Try variants after every failure, also where controls fail alike. */
+  isFull: boolean;
   /** Earlier records of a target, newest first, for the verdict. */
   history: (url: string) => readonly ReachabilityRecord[];
   /** When each pool was last connected to, Unix ms; kept by the caller over runs, written to here. */
@@ -110,7 +114,7 @@ class Run {
   }
 
   async all(): Promise<RunResult> {
-    const { targets, depth } = this.#o;
+    const { targets, isBulkDue } = this.#o;
     this.#desk.begin(targets.map(({ target }) => target.url));
     const { baseline, collector } = await measureBaseline(this.#c);
     const measured = await this.#byPool(targets, (target) => this.#measure(target));
@@ -118,7 +122,7 @@ class Run {
     const failed = measured.filter((m) => this.#isWorthVariants(m, baseline));
     await this.#byPool(failed, (m) => this.#vary(m, measured, collector));
     const isSuspicious = measured.some((m) => m.stalls.some((stall) => stall.end !== 'alive' && stall.end !== 'fin'));
-    const bulk = depth === 'full' || isSuspicious ? await this.#bulk(collector) : [];
+    const bulk = isBulkDue || isSuspicious ? await this.#bulk(collector) : [];
     return {
       records: measured.map((m) => this.#record(m, baseline, bulk)),
       pins: new Map(targets.map(({ target }) => [target.url, this.#controlAddresses(target.url)])),
@@ -205,7 +209,7 @@ class Run {
     const c = this.#c;
     const request = requestOf(m.target, c.agent);
     const path = m.target.path;
-    const isWatched = isAsked && m.stalls.length < 4 && (this.#o.depth === 'full' || m.target.stalls.length > 0);
+    const isWatched = isAsked && m.stalls.length < 4 && (this.#o.isWatched || m.target.stalls.length > 0);
     const dial = () =>
       tryAddress(
         {
@@ -263,6 +267,7 @@ class Run {
   #isWorthVariants(m: Measured, baseline: Baseline): boolean {
     if (m.operation === null || m.operation === 'resolve') return false;
     if (baseline.sites.length > 0 && baseline.sites.every((site) => site.operation !== null)) return false;
+    if (this.#o.isFull) return true;
     const controls = this.#desk.samples(m.target.target.url);
     // A port that answers a hello in plain text is most likely a plain one: more hellos would earn a ban.
     if (controls.length === 0) return m.failure !== 'non_tls_reply';

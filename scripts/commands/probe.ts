@@ -27,7 +27,8 @@ const HELP = `spotrig probe: measure pool endpoints from this machine, step by s
   --collector-pin PIN     base64 SHA-256 of an https collector's public key; may be given again
   --token-file FILE       a worker's token for the collector: control and bulk need one
   --profile FILE          JSON whose fields replace the defaults of timers, resolvers and sites (reporter/net/profile.ts)
-  --full                  also what otherwise only a suspicion asks for: a watch over the connection, and bulk to the collector
+  --full                  also what otherwise only a suspicion asks for: a watch over the connection, variants after every
+                          failure, and bulk to the collector
   --json                  print an array of reachability records instead
 
 Exit code 0 when every endpoint is reachable, 1 when one is not, 64 when the call was wrong.
@@ -66,7 +67,8 @@ export async function run(argv: string[]): Promise<number> {
     const { records } = await probeRun(
       {
         ...{ targets, collectors, profile, agent: `spotrig-probe/${packageJson.version}` },
-        ...{ depth: values.full ? 'full' : 'suspicion', history: () => [], rest: new Map(), trace: say },
+        ...{ isWatched: values.full, isBulkDue: values.full, isFull: values.full },
+        ...{ history: () => [], rest: new Map(), trace: say },
       },
       netDeps(realClock, Math.random),
     );

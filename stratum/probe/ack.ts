@@ -2,6 +2,7 @@
 // ones without an answer mean that the peer is silent. No privileges needed (facts/censorship.md section 3.2).
 import { readFile } from 'node:fs/promises';
 import { isIPv4 } from 'node:net';
+import { parseIp } from '../../platform/ip-ranges.ts';
 
 export interface AckReading {
   /** Bytes in the send queue that the peer has not acknowledged; null where the kernel does not tell. */
@@ -55,23 +56,9 @@ export function kernelHex(address: string): string {
   return words.join('').toUpperCase();
 }
 
-/** The 4 or 16 bytes of a literal address, zone left out. */
+/** The 4 or 16 bytes of a literal address, zone left out. Throws TypeError for what is none. */
 export function addressBytes(address: string): Buffer {
-  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
-  const [plain = ''] = address.split('%');
-  const dotted = /^(.*:)(\d+\.\d+\.\d+\.\d+)$/.exec(plain);
-  const text = dotted === null ? plain : `${dotted[1] ?? ''}${v4Words(dotted[2] ?? '')}`;
-  const [head = '', tail] = text.split('::');
-  const words = (part: string): number[] => (part === '' ? [] : part.split(':').map((word) => parseInt(word, 16)));
-  const before = words(head);
-  const after = tail === undefined ? [] : words(tail);
-  const all = [...before, ...Array<number>(Math.max(0, 8 - before.length - after.length)).fill(0), ...after];
-  const bytes = Buffer.alloc(16);
-  for (const [i, word] of all.slice(0, 8).entries()) bytes.writeUInt16BE(word & 0xffff, 2 * i);
-  return bytes;
-}
-
-function v4Words(address: string): string {
-  const bytes = Buffer.from(address.split('.').map(Number));
-  return `${bytes.toString('hex', 0, 2)}:${bytes.toString('hex', 2, 4)}`;
+  const ip = parseIp(address.split('%')[0] ?? '');
+  if (ip === null) throw new TypeError(`not an address: ${address}`);
+  return Buffer.from(ip.value.toString(16).padStart(ip.family === 4 ? 8 : 32, '0'), 'hex');
 }

@@ -43,9 +43,9 @@ export async function tlsStep(connection: ProbeConnection, shape: TlsShape, limi
     ...(shape.isSmall === true ? { ecdhCurve: 'X25519:P-256' } : {}),
     rejectUnauthorized: false,
   });
-  const { value, ms, ack } = await connection.wait(outcomeOf(socket, connection), limits);
-  // Also after the handshake: what breaks then is seen by the reader of the stream.
+  // Always somebody listens: what breaks after the handshake is told by the connection.
   socket.on('error', () => undefined);
+  const { value, ms, ack } = await connection.wait(outcomeOf(socket, connection), limits);
   const isSecured = value === 'secured';
   const ended = value === null ? { failure: 'generic_timeout_error' as const, alert: null } : value;
   const step: TlsStep = {

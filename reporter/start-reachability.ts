@@ -1,0 +1,73 @@
+// The worker's door to the prober, loaded after the miner runs: from settings to a sampler at work.
+import { join } from 'node:path';
+import type { Clock } from '../platform/clock.ts';
+import { messageOf } from '../platform/errors.ts';
+import type { Logger } from '../platform/logger.ts';
+import type { PoolUrl } from '../stratum/pool-url.ts';
+import type { Dialect } from '../wire/dialect.ts';
+import type { ReachabilityRecord } from '../wire/reachability.ts';
+import type { RunTarget } from './net/context.ts';
+import { netDeps } from './net/deps.ts';
+import { profileWith, type ProbeProfile } from './net/profile.ts';
+import { collectorRunTarget, poolTarget } from './net/targets.ts';
+import type { EventInput } from './run-view.ts';
+import { ReachabilitySampler, type Rank } from './samplers/reachability.ts';
+
+export interface ReachabilitySettings {
+  home: string;
+  pools: readonly PoolUrl[];
+  /** What the job's algorithm speaks, where an endpoint does not say it itself. */
+  dialect: Dialect | null;
+  /** The owner's account: the first request of CryptoNote pools is a login. */
+  wallet: string | null;
+  collectors: readonly string[];
+  pins: readonly string[];
+  token: string;
+  version: string;
+  /** Fields of SPOTRIG_PROBE, which replace the profile's. */
+  profile: object;
+}
+
+export interface ReachabilityHooks {
+  clock: Clock;
+  random: () => number;
+  logger: Logger;
+  isHashing: () => boolean;
+  onRecord: (record: ReachabilityRecord) => void;
+  /** After each run: pools by their `url`, collectors by their address as in the settings. */
+  onRanks: (ranks: Rank[]) => void;
+  onEvent: (event: EventInput) => void;
+}
+
+/** Starts to measure. A profile that is wrong is told and the defaults are used: mining goes on. */
+export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHooks): ReachabilitySampler {
+  const { clock, random, logger, isHashing, onRecord } = hooks;
+  const pools = s.pools.map((pool): RunTarget => {
+    const target = poolTarget(pool, s.dialect);
+    const login = target.target.dialect === 'cryptonote' ? (pool.login ?? s.wallet) : null;
+    return { ...target, login };
+  });
+  const collectors = s.collectors.map((url) => ({ url, ...collectorRunTarget(url) }));
+  const settingOf = new Map(collectors.map(({ url, target }) => [target.url, url]));
+  const tell = (detail: string): void => hooks.onEvent({ event: 'probe_failed', level: 'warn', detail });
+  return new ReachabilitySampler({
+    targets: () => [...pools, ...collectors],
+    collectors: s.collectors.map((url) => ({ url, pins: s.pins, token: s.token })),
+    profile: readProfile(s.profile, tell),
+    agent: `spotrig-probe/${s.version}`,
+    timesPath: join(s.home, 'run', 'probe-times'),
+    deps: netDeps(clock, random),
+    ...{ logger, isHashing, onRecord },
+    onRanks: (ranks) => hooks.onRanks(ranks.map((rank) => ({ ...rank, url: settingOf.get(rank.url) ?? rank.url }))),
+    onFault: tell,
+  });
+}
+
+function readProfile(override: object, tell: (detail: string) => void): ProbeProfile {
+  try {
+    return profileWith(override);
+  } catch (error) {
+    tell(`SPOTRIG_PROBE is not used: ${messageOf(error)}`);
+    return profileWith({});
+  }
+}
