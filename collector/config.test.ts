@@ -37,6 +37,20 @@ describe('collector.toml', () => {
 
   it('lists endpoints as targets', () => {
     const found = read(`${ENDPOINT}[[endpoint]]\nurl = "tcp://[2A01:4F8::1]:80"\ndialect = "unknown"`);
+    const secure = [
+      'host.example:1"',
+      'host.example:2"\nsni = "other.example"',
+      'host.example:3"\nsni = ""',
+      '8.8.8.8:4"',
+    ];
+    const more = read(secure.map((rest) => `[[endpoint]]\ndialect = "kaspa"\nurl = "stratum+ssl://${rest}\n`).join(''));
+    const endpoints = 'config' in more ? more.config.endpoints : [];
+    expect(endpoints.map(({ tls, sni }) => [tls, sni])).toEqual([
+      [true, 'host.example'],
+      [true, 'other.example'],
+      [true, null],
+      [true, null],
+    ]);
     expect('config' in found ? found.config.endpoints : found).toEqual([
       {
         ...{ role: 'pool', url: 'stratum+tcp://pool.example:3333', host: 'pool.example', port: 3333 },
@@ -54,7 +68,7 @@ describe('collector.toml', () => {
       'url = "gopher://user:secret-word@pool.example"',
       'dialect = "latin"',
       '[[endpoint]]',
-      'url = "stratum+tcp://login@pool.example:3333#RU"',
+      'url = "stratum+ssl://pool.example:3333?sni=none#RU"',
       'dialect = "bitcoin"',
       'sni = "not a name"',
       '[control]',

@@ -47,14 +47,10 @@ const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
 const Url = z.string().transform((text, context) => {
   const parsed = parsePoolUrl(text);
-  if ('pool' in parsed) {
-    const { pool } = parsed;
-    if (pool.login === null && pool.password === null && pool.tags.length === 0) return pool;
-    context.addIssue({ code: 'custom', message: 'give it without login and tags' });
-  } else {
-    for (const message of parsed.complaints) context.addIssue({ code: 'custom', message });
-  }
-  return z.NEVER;
+  const complaints = 'pool' in parsed ? [] : parsed.complaints;
+  if (/[@?#]/.test(text)) complaints.push('give it without login, options and tags');
+  for (const message of complaints) context.addIssue({ code: 'custom', message });
+  return complaints.length === 0 && 'pool' in parsed ? parsed.pool : z.NEVER;
 });
 const Sni = z
   .string()
@@ -139,11 +135,10 @@ function configOf(file: z.infer<typeof File>, asns: AsnTable | null): CollectorC
   return {
     name: file.name ?? null,
     endpoints: file.endpoint.map(({ url: pool, dialect, sni }) => {
-      const tls = pool.scheme !== 'stratum+tcp';
-      const ownName = isIP(pool.host) === 0 ? pool.host : '';
-      const name = tls ? (sni ?? ownName) : '';
+      const name = pool.tls === null ? null : (sni ?? pool.tls.sni);
       return {
-        ...{ role: 'pool', url: pool.url, host: pool.host, port: pool.port, tls, dialect },
+        ...{ role: 'pool', url: pool.url, host: pool.host, port: pool.port, dialect },
+        tls: pool.tls !== null,
         sni: name === '' ? null : name,
       };
     }),

@@ -79,6 +79,18 @@ describe('what a verdict is drawn from', () => {
     expect(input.inside).toEqual([]);
   });
 
+  it('finds its controls though the worker’s clock is wrong', async () => {
+    await store.samples.addControl(control(0, { operation: 'connect', failure: 'generic_timeout_error' }));
+    const baseline = { at_ms: T - 1000, resolver_ok: true, sites: [], captive: null };
+    await add(0, { clock_skew_ms: -3_600_000, baseline });
+    const { sample, controls } = await judgeInput(store, await newestOf('rig-1'));
+    // As the worker wrote it, an hour behind.
+    expect([sample.at_ms - T, (sample.baseline?.at_ms ?? 0) - T]).toEqual([-3_600_000, -3_601_000]);
+    expect(controls).toHaveLength(1);
+    const flags = (await judgedReachability({ store, since_ms: 0 })).map((one) => one.verdict.flags);
+    expect(flags).toEqual([['control_broken']]);
+  });
+
   it('has the newest sample of each other network, none of the same host or line, none of another hour', async () => {
     await add(-5, FAILED, { worker: 'rig-2', network: networkOf(2, 'RU') });
     await add(-4, {}, { worker: 'rig-3', network: networkOf(2, 'RU') });

@@ -103,7 +103,19 @@ export async function judgeInput(store: Store, sample: StoredSample): Promise<Ju
     insideControls(store, { target, asker: sample, at_ms, until_ms }),
   ]);
   const carried = record.controls.filter(({ entry }) => entry === target);
-  return { sample: record, history: earlier.map((one) => one.record), controls: [...own, ...carried], inside };
+  // Stored moments are the collector's clock's; the judge takes them for the worker's and takes its skew out again.
+  const skew_ms = record.clock_skew_ms ?? 0;
+  return {
+    sample: byWorkersClock(record, skew_ms),
+    history: earlier.map((one) => byWorkersClock(one.record, skew_ms)),
+    ...{ controls: [...own, ...carried], inside },
+  };
+}
+
+function byWorkersClock(record: ReachabilityRecord, skew_ms: number): ReachabilityRecord {
+  const { at_ms, baseline } = record;
+  const moved = baseline === null ? null : { ...baseline, at_ms: baseline.at_ms + skew_ms };
+  return { ...record, at_ms: at_ms + skew_ms, baseline: moved };
 }
 
 /** `fresh`: verdicts by sample id that are newer than the store's. */

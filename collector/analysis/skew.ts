@@ -14,9 +14,10 @@ export const SKEW_MIN_MS = 5000;
 export function correctReport(envelope: Envelope, received_at_ms: number, keep_ms: number): NewReport {
   const difference = received_at_ms - envelope.sentAt;
   const skew_ms = Math.abs(difference) > SKEW_MIN_MS ? difference : 0;
+  const moved = (at_ms: number): number => Math.min(Math.max(0, at_ms + skew_ms), received_at_ms);
   const records = envelope.records.map((record) => ({
-    at_ms: Math.min(Math.max(0, record.at_ms + skew_ms), received_at_ms),
-    record,
+    at_ms: moved(record.at_ms),
+    record: withBaselineMoved(record, moved),
   }));
   return {
     worker: envelope.worker,
@@ -27,6 +28,12 @@ export function correctReport(envelope: Envelope, received_at_ms: number, keep_m
     skew_ms,
     records: records.filter((timed) => timed.at_ms >= received_at_ms - keep_ms),
   };
+}
+
+/** The baseline has a moment of its own, which a verdict holds against the record's. */
+function withBaselineMoved(record: WireRecord, moved: (at_ms: number) => number): WireRecord {
+  if (record.kind !== 'reachability' || record.baseline === null) return record;
+  return { ...record, baseline: { ...record.baseline, at_ms: moved(record.baseline.at_ms) } };
 }
 
 /**

@@ -1,10 +1,13 @@
 // POST /v1/control with real sockets: a pool, an HTTP server and a DNS server on loopback, which counts as public where a test says so.
 import { type AddressInfo, type Server, createServer } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { realClock } from '../../platform/clock.ts';
 import { rangesOf, SPECIAL_RANGES } from '../../platform/ip-ranges.ts';
+import { makeCertificate } from '../../test/fakes/certificate.ts';
 import { type FakeCollector, fakeCollector } from '../../test/fakes/collector.ts';
 import { type FakeDns, fakeDns } from '../../test/fakes/dns-server.ts';
+import { poolTarget } from '../../test/fakes/reachability.ts';
 import { ControlAnswer } from '../../wire/control.ts';
 import type { Target } from '../../wire/reachability.ts';
 import { defaultConfig } from '../config.ts';
@@ -132,6 +135,27 @@ describe('a control measurement', () => {
       [null, null, null, 2],
       ['resolve', 'dns_nxdomain_error', 'dns_nxdomain_error', 0],
     ]);
+  });
+
+  it('speaks TLS to a TLS port, and records the key without judging it', async () => {
+    const certificate = await makeCertificate('pool.example');
+    const names: unknown[] = [];
+    const server = createTlsServer(certificate, (socket) => {
+      names.push(socket.servername);
+      socket.on('error', () => undefined).on('data', () => socket.write(GOOD));
+    });
+    servers.push(server);
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    zone.set('pool.example', () => ['127.0.0.1']);
+    const entry = { ...poolTarget('pool.example', port, true), sni: 'front.example' };
+    await start([entry]);
+    const { samples } = await answered([entry.url]);
+    expect(samples[0]).toMatchObject({ operation: null, entry: `stratum+ssl://pool.example:${port}` });
+    expect(samples[0]?.trials[0]?.tls?.spki_sha256).toBe(certificate.spki_sha256);
+    expect(names).toEqual(['front.example']);
   });
 
   it('follows no page that sends it elsewhere', async () => {
