@@ -1,5 +1,6 @@
 // Puts the control measurements of a collector together: settings, resolver, pacer, the steps of stratum/probe, the store.
 import { randomBytes } from 'node:crypto';
+import { type NetConnectOpts, type Socket, connect } from 'node:net';
 import { join } from 'node:path';
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfPresent, writeFileDurable } from '../../platform/durable-file.ts';
@@ -27,23 +28,26 @@ export interface MakeControlsOptions {
   clock: Clock;
   logger: Logger;
   store: Store;
-  /** Ends what waits for its turn. */
+  /** Ends everything at once: a collector that stops waits for no pool. */
   signal: AbortSignal;
 }
 
 export function makeControls(o: MakeControlsOptions): Controls {
-  const { config, clock } = o;
+  const { config, clock, signal } = o;
   const { cache_ms, pool_pause_ms, at_once } = config.limits;
-  const pacer = new Pacer({ clock, pause_ms: pool_pause_ms, at_once, signal: o.signal });
-  const resolve = makeResolve(config.resolvers);
-  const attempt = attempter(clock);
+  const pacer = new Pacer({ clock, pause_ms: pool_pause_ms, at_once, signal });
+  const resolve = makeResolve(config.resolvers, signal);
+  const attempt = attempter(clock, signal);
   return new Controls({
     by: o.name,
     endpoints: config.endpoints,
     cache_ms,
     clock,
     logger: o.logger,
-    measure: (target) => measure(target, { by: o.name, refuse: config.refuse, clock, pacer, resolve, attempt }),
+    measure: async (target) => {
+      signal.throwIfAborted();
+      return measure(target, { by: o.name, refuse: config.refuse, clock, pacer, resolve, attempt });
+    },
     keep: (sample) => o.store.samples.addControl(sample),
   });
 }
@@ -59,8 +63,8 @@ export async function vantageName(config: CollectorConfig, dataDir: string): Pro
   return name;
 }
 
-function attempter(clock: Clock) {
-  const deps = probeDeps(clock);
+function attempter(clock: Clock, signal: AbortSignal) {
+  const deps = { ...probeDeps(clock), connect: (o: NetConnectOpts) => cutWith(signal, connect(o)) };
   return async (target: Target, address: string, attempt: number): Promise<AddressTrial> => {
     const { host, port } = target;
     const request = firstRequest({ dialect: target.dialect ?? 'unknown', host, port, agent: AGENT, login: null });
@@ -73,4 +77,11 @@ function attempter(clock: Clock) {
     );
     return trial;
   };
+}
+
+/** The socket, which ends with the signal. */
+function cutWith(signal: AbortSignal, socket: Socket): Socket {
+  const cut = (): unknown => socket.destroy(new Error('the collector stops'));
+  signal.addEventListener('abort', cut, { once: true });
+  return socket.once('close', () => signal.removeEventListener('abort', cut));
 }

@@ -44,7 +44,10 @@ export class Pacer {
     await this.#take();
     try {
       signal.throwIfAborted();
-      return await task();
+      const result = await task();
+      // What was cut short is no result.
+      signal.throwIfAborted();
+      return result;
     } finally {
       this.#endedAt.set(pool, clock.monoMs());
       this.#give();

@@ -16,10 +16,11 @@ export interface Resolved {
 
 export type Resolve = (host: string) => Promise<Resolved>;
 
-/** Asks these servers, or the system's where there are none. An address is its own answer. Never rejects. */
-export function makeResolve(servers: readonly string[]): Resolve {
+/** Asks these servers, or the system's where there are none, until the signal. An address is its own answer. Never rejects. */
+export function makeResolve(servers: readonly string[], signal: AbortSignal): Resolve {
   const resolver = new Resolver({ timeout: TIMEOUT_MS, tries: 1 });
   if (servers.length > 0) resolver.setServers(servers);
+  signal.addEventListener('abort', () => resolver.cancel(), { once: true });
   return async (host) => {
     if (isIP(host) !== 0) return { addresses: [host], failure: null };
     const answers = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);

@@ -11,6 +11,7 @@ import { poolTarget } from '../../test/fakes/reachability.ts';
 import { ControlAnswer } from '../../wire/control.ts';
 import type { Target } from '../../wire/reachability.ts';
 import { defaultConfig } from '../config.ts';
+import { makeControls } from '../control/make-controls.ts';
 
 const GOOD = '{"id":1,"result":[null,"64290b"],"error":null}\n';
 
@@ -178,6 +179,27 @@ describe('a control measurement', () => {
     await start([entry]);
     await answered([entry.url]);
     expect([pool.connections, elsewhere.connections]).toEqual([1, 0]);
+  });
+
+  it('is cut short and not kept when the collector stops', async () => {
+    const silent = await peer('');
+    const [entry, next] = [target('127.0.0.1', silent.port), target('slow.example', silent.port)];
+    zone.set('slow.example', () => ['127.0.0.1']);
+    await start([]);
+    const { store, logger } = collector.deps;
+    const stop = new AbortController();
+    const config = { ...defaultConfig(), endpoints: [entry, next], refuse: [], resolvers: [dns.address] };
+    config.limits = { ...config.limits, at_once: 1 };
+    const controls = makeControls({ config, name: 'x', clock: realClock, logger, store, signal: stop.signal });
+    const samples = Promise.all([entry.url, next.url].map((url) => controls.sample(url, 60_000)));
+    while (silent.got.length === 0) await realClock.sleep(5);
+    const begun = performance.now();
+    stop.abort();
+    expect(await samples).toEqual([null, null]);
+    expect(await controls.sample(entry.url, 60_000)).toBeNull();
+    expect(performance.now() - begun).toBeLessThan(1500);
+    expect(await store.samples.controls({ entry: entry.url, since_ms: 0, until_ms: Date.now() })).toEqual([]);
+    expect(silent.connections).toBe(1);
   });
 
   it('waits between two connections to one host', async () => {

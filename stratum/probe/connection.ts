@@ -1,5 +1,5 @@
 // One TCP connection of a probe: it counts the raw bytes, under TLS too, and tells a FIN from a RST (facts/censorship.md section 2).
-import { isIP, connect as netConnect, type Socket } from 'node:net';
+import { isIP, connect as netConnect, type NetConnectOpts, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock } from '../../platform/clock.ts';
 import type { Failure } from '../../wire/failure.ts';
@@ -17,7 +17,7 @@ export interface ProbeDeps {
   clock: Clock;
   readAck: ReadAck;
   /** Opens the socket; another one in tests and where connections are counted. */
-  connect: typeof netConnect;
+  connect: (options: NetConnectOpts) => Socket;
 }
 
 /** The real thing, by this clock. */
