@@ -7,7 +7,7 @@ import { type JudgeInput, judge } from '../../wire/judge.ts';
 import type { AddressTrial, Network, ReachabilityRecord } from '../../wire/reachability.ts';
 import { isSameFinding } from '../../wire/standing.ts';
 import type { Verdict } from '../../wire/verdict.ts';
-import type { NewVerdict, StoredSample } from '../store/sample-store.ts';
+import type { NewestQuery, NewVerdict, StoredSample } from '../store/sample-store.ts';
 import type { Store } from '../store/store.ts';
 
 /** The newest sample of one worker and one target. */
@@ -42,9 +42,13 @@ export interface Asker {
 
 type Judged = NonNullable<StoredSample['judged']>;
 
-/** Newest first; of samples not older than `since_ms`. */
-export async function judgedReachability(o: { store: Store; since_ms: number }): Promise<JudgedTarget[]> {
-  const found = await o.store.samples.newest({ since_ms: o.since_ms, limit: SAMPLES_MAX });
+/** Newest first; of samples not older than `since_ms`, of one worker, of one target, or of all. */
+export async function judgedReachability(o: {
+  store: Store;
+  since_ms: number;
+  of?: NewestQuery['of'];
+}): Promise<JudgedTarget[]> {
+  const found = await o.store.samples.newest({ since_ms: o.since_ms, limit: SAMPLES_MAX, of: o.of });
   const judged: JudgedTarget[] = [];
   for (const sample of found) {
     const { worker, at_ms, network, record } = sample;

@@ -12,7 +12,7 @@ import type { View } from './state.ts';
 import { VERDICTS_SHOWN, wordsOf } from './verdict.ts';
 import type { VerdictFilter } from './verdict.ts';
 
-const POLL_MS = 15_000;
+const POLL_MS = 30_000;
 
 type Change = (part: Partial<View>) => void;
 

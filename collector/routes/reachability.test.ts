@@ -96,6 +96,15 @@ describe('/api/v1/reachability/matrix', () => {
     expect(await cells()).toEqual([]);
   });
 
+  it('tells of a new sample ten seconds later', async () => {
+    const targets = async () => MatrixAnswer.parse(await json('/api/v1/reachability/matrix')).cells.length;
+    expect(await targets()).toBe(0);
+    await report('rig-1', RUSSIAN, [sample(1, 'a.example')]);
+    expect(await targets()).toBe(0);
+    await collector.clock.advance(10_000);
+    expect(await targets()).toBe(1);
+  });
+
   it('is for readers only', async () => {
     for (const path of ['matrix', 'matrix.csv']) {
       const stranger = await collector.get(`/api/v1/reachability/${path}`, { host: 'evil.example' });

@@ -25,14 +25,20 @@ export interface NewVerdict {
   judge_at_ms: number | null;
 }
 
+export interface NewestQuery {
+  since_ms: number;
+  limit: number;
+  of?: { worker: string } | { target: string } | undefined;
+}
+
 /** Times are unix ms of the collector's clock. Samples come newest first. Methods reject like the store's. */
 export interface SampleStore {
   /** Samples are added with their reports. */
   addControl(sample: ControlSample): Promise<void>;
   keepVerdicts(verdicts: readonly NewVerdict[]): Promise<void>;
 
-  /** The newest sample of each worker and target, of those since this moment. */
-  newest(query: { since_ms: number; limit: number }): Promise<StoredSample[]>;
+  /** The newest sample of each worker and target, of those since this moment; of one worker or of one target (its url), or of all. */
+  newest(query: NewestQuery): Promise<StoredSample[]>;
   /** Samples of the same worker and target before a sample. */
   earlier(sample: StoredSample, limit: number): Promise<StoredSample[]>;
   /** The newest sample of the target (its url) in each network but one. */

@@ -2,7 +2,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ControlSample, ReachabilityRecord } from '../../wire/reachability.ts';
 import type { Verdict } from '../../wire/verdict.ts';
-import type { NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
+import type { NewestQuery, NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
 import { timedOf } from './sqlite-statements.ts';
 import type { Timed } from './store.ts';
 
@@ -21,6 +21,11 @@ const SAMPLES = `SELECT r.sample_id, w.worker, r.at_ms, r.network_key, r.since_m
     (SELECT h.body ->> 'server' FROM hosts h WHERE h.boot_no = r.boot_no) AS server
   FROM reachability r JOIN workers w ON w.worker_no = r.worker_no`;
 
+function newestWhere(condition: string): string {
+  return `${SAMPLES} JOIN reachability_latest l ON l.sample_id = r.sample_id WHERE ${condition}
+    ORDER BY l.at_ms DESC, l.sample_id DESC LIMIT ?`;
+}
+
 const SQL = {
   insert: `INSERT INTO reachability (worker_no, boot_no, target, network_key, at_ms, received_at_ms, judge_at_ms, body)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -28,8 +33,9 @@ const SQL = {
     ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, sample_id = excluded.sample_id WHERE excluded.at_ms >= at_ms`,
   insertControl: 'INSERT INTO control_samples (entry, at_ms, received_at_ms, body) VALUES (?, ?, ?, ?)',
   keepVerdict: 'UPDATE reachability SET verdict = ?, since_ms = ?, judge_at_ms = ? WHERE sample_id = ?',
-  newest: `${SAMPLES} JOIN reachability_latest l ON l.sample_id = r.sample_id WHERE l.at_ms >= ?
-    ORDER BY l.at_ms DESC, l.sample_id DESC LIMIT ?`,
+  newest: newestWhere('l.at_ms >= ?'),
+  newestOfWorker: newestWhere('l.at_ms >= ? AND l.worker_no = (SELECT worker_no FROM workers WHERE worker = ?)'),
+  newestOfTarget: newestWhere('l.at_ms >= ? AND l.target = ?'),
   earlier: `${SAMPLES} WHERE r.worker_no = (SELECT worker_no FROM workers WHERE worker = ?) AND r.target = ?
     AND (r.at_ms, r.sample_id) < (?, ?) ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
   // In a grouping with max(), SQLite takes the other columns from the row of the maximum.
@@ -91,8 +97,11 @@ export class SqliteSamples implements SampleStore {
     });
   }
 
-  newest(query: { since_ms: number; limit: number }): Promise<StoredSample[]> {
-    return this.#samples(this.#sql.newest, query.since_ms, query.limit);
+  newest({ since_ms, limit, of }: NewestQuery): Promise<StoredSample[]> {
+    if (of === undefined) return this.#samples(this.#sql.newest, since_ms, limit);
+    return 'worker' in of
+      ? this.#samples(this.#sql.newestOfWorker, since_ms, of.worker, limit)
+      : this.#samples(this.#sql.newestOfTarget, since_ms, of.target, limit);
   }
 
   earlier(sample: StoredSample, limit: number): Promise<StoredSample[]> {

@@ -231,6 +231,14 @@ function contract(engine: Engine): void {
       expect(found.map((one) => one.judged)).toEqual([null, null, null]);
       expect(await store.samples.newest({ since_ms: T + 2000, limit: 10 })).toEqual(found.slice(0, 2));
       expect(await store.samples.newest({ since_ms: 0, limit: 1 })).toEqual(found.slice(0, 1));
+      for (const { worker, record } of found) {
+        const { url } = record.target;
+        const of = (which: { worker: string } | { target: string }) =>
+          store.samples.newest({ since_ms: 0, limit: 10, of: which });
+        expect(await of({ worker })).toEqual(found.filter((one) => one.worker === worker));
+        expect(await of({ target: url })).toEqual(found.filter((one) => one.record.target.url === url));
+      }
+      expect(await store.samples.newest({ since_ms: 0, limit: 10, of: { worker: 'nobody' } })).toEqual([]);
       expect(await store.samples.serverOf('rig-1')).toBe('42');
       expect(await store.samples.serverOf('rig-9')).toBeNull();
     });
