@@ -23,6 +23,8 @@ export async function runMiner(o: {
   throttle_hs: number;
   /** Claims so many times its rate. */
   inflate?: number;
+  /** Stops hashing so long after its start, and stays connected; by default it goes on. */
+  stallAfterMs?: number;
 }): Promise<RunningMiner> {
   const api = `127.0.0.1:${String(await freePort())}`;
   const pool = ['-o', `stratum+tcp://127.0.0.1:${String(o.port)}`, '-u', 'wallet', '-w', 'rig', '-p', 'x'];
@@ -30,6 +32,7 @@ export async function runMiner(o: {
     dialect: o.dialect,
     'throttle-hs': o.throttle_hs,
     inflate: o.inflate ?? 1,
+    ...(o.stallAfterMs === undefined ? {} : { 'stall-after-ms': o.stallAfterMs }),
     'dag-ms': 1,
     'reconnect-ms': 100,
   };
