@@ -12,6 +12,7 @@ import { profileWith, type ProbeProfile } from './net/profile.ts';
 import { collectorRunTarget, poolTarget } from './net/targets.ts';
 import type { EventInput } from './run-view.ts';
 import { ReachabilitySampler, type Rank } from './samplers/reachability.ts';
+import { VerdictNews } from './verdict-news.ts';
 
 export interface ReachabilitySettings {
   home: string;
@@ -41,7 +42,11 @@ export interface ReachabilityHooks {
 
 /** Starts to measure. A profile that is wrong is told and the defaults are used: mining goes on. */
 export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHooks): ReachabilitySampler {
-  const { clock, random, logger, isHashing, onRecord } = hooks;
+  const { clock, random, logger, isHashing } = hooks;
+  const news = new VerdictNews();
+  const tellNews = (event: EventInput | null): void => {
+    if (event !== null) hooks.onEvent(event);
+  };
   const pools = s.pools.map((pool): RunTarget => {
     const target = poolTarget(pool, s.dialect);
     const login = target.target.dialect === 'cryptonote' ? (pool.login ?? s.wallet) : null;
@@ -57,8 +62,15 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
     agent: `spotrig-probe/${s.version}`,
     timesPath: join(s.home, 'run', 'probe-times'),
     deps: netDeps(clock, random),
-    ...{ logger, isHashing, onRecord },
-    onRanks: (ranks) => hooks.onRanks(ranks.map((rank) => ({ ...rank, url: settingOf.get(rank.url) ?? rank.url }))),
+    ...{ logger, isHashing },
+    onRecord: (record) => {
+      hooks.onRecord(record);
+      tellNews(news.of(record));
+    },
+    onRanks: (ranks) => {
+      hooks.onRanks(ranks.map((rank) => ({ ...rank, url: settingOf.get(rank.url) ?? rank.url })));
+      for (const { url, addresses } of ranks) tellNews(news.ofPins(url, addresses));
+    },
     onFault: tell,
   });
 }

@@ -3,7 +3,7 @@
 import type { Clock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
-import type { ReachabilityRecord, Stall } from '../../wire/reachability.ts';
+import type { AddressTrial, ReachabilityRecord, Stall } from '../../wire/reachability.ts';
 import type { VerdictName } from '../../wire/verdict.ts';
 import type { CollectorAccess, NetDeps, RunTarget } from '../net/context.ts';
 import { poolKeyOf } from '../net/plan.ts';
@@ -156,7 +156,10 @@ export class ReachabilitySampler {
   }
 }
 
-/** What a record says to those who choose a route. */
+/**
+ * What a record says to those who choose a route. Where the name leads astray and addresses of the control's answered in its place,
+ * the endpoint stands as reachable, by these.
+ */
 export function rankOf(record: ReachabilityRecord, pins: readonly string[]): Rank {
   const { target, verdict, addresses, dns } = record;
   const delays = addresses.flatMap(({ tcp }) => (tcp?.failure === null && tcp.ms !== null ? [tcp.ms] : []));
@@ -164,10 +167,19 @@ export function rankOf(record: ReachabilityRecord, pins: readonly string[]): Ran
     verdict?.verdict === 'blocked:dns' ||
     verdict?.flags.includes('dns_interference') === true ||
     dns.some((answer) => answer.transport === 'system' && answer.family === 'A' && answer.failure !== null);
+  const repaired = isAstray
+    ? pins.filter((pin) => addresses.some((trial) => trial.address === pin && isWell(trial)))
+    : [];
   return {
     url: target.url,
-    verdict: verdict?.verdict ?? null,
+    verdict: repaired.length > 0 ? 'reachable' : (verdict?.verdict ?? null),
     delay_ms: delays.length === 0 ? null : Math.min(...delays),
-    addresses: isAstray ? [...pins] : [],
+    addresses: repaired,
   };
+}
+
+/** It came to the last step that was tried, and that one went well. */
+function isWell({ tcp, tls, stratum, http }: AddressTrial): boolean {
+  const last = stratum ?? http ?? tls ?? tcp;
+  return last !== null && [tcp, tls, stratum, http].every((step) => step === null || step.failure === null);
 }
