@@ -153,7 +153,7 @@ describe('a verdict', () => {
     expect(await judgeDue(store, T + 90 * MINUTE, 10)).toBe(0);
   });
 
-  it('tells since when verdicts of its name follow one another, for each worker', async () => {
+  it('tells since when verdicts that say the same follow one another, for each worker', async () => {
     await add(0);
     await add(1);
     await add(1, {}, { worker: 'rig-2' });
@@ -171,5 +171,9 @@ describe('a verdict', () => {
       ['rig-1', 'reachable', 5],
       ['rig-2', 'reachable', 1],
     ]);
+    // A second good run makes it stable, which is the same news.
+    await judgeDue(store, T + 5 * MINUTE, 100);
+    await add(21);
+    expect((await shown())[0]).toEqual(['rig-1', 'reachable_stable', 5]);
   });
 });
