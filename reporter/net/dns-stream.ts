@@ -70,6 +70,8 @@ export class DohClient {
   readonly #agent: https.Agent;
   readonly #deps: Pick<ProbeDeps, 'clock'>;
   readonly #https: typeof https;
+  /** Connections whose key is looked at when they are up. */
+  readonly #checked = new WeakSet<Socket>();
 
   constructor(resolver: DohResolver, deps: Pick<ProbeDeps, 'clock'>) {
     this.resolver = resolver;
@@ -142,9 +144,10 @@ export class DohClient {
         reject(new NamedFailure('eof_error'));
       });
       request.once('socket', (socket: Socket) => {
+        if (pin === null || this.#checked.has(socket)) return;
+        this.#checked.add(socket);
         socket.once('secureConnect', () => {
-          if (pin !== null && !pinMatches(socket as TLSSocket, [pin]))
-            request.destroy(new NamedFailure('ssl_unknown_authority'));
+          if (!pinMatches(socket as TLSSocket, [pin])) request.destroy(new NamedFailure('ssl_unknown_authority'));
         });
       });
       request.end(query);

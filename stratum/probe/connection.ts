@@ -48,6 +48,8 @@ export class ProbeConnection {
   readonly ended: Promise<Failure>;
   readonly #socket: Socket;
   readonly #deps: ProbeDeps;
+  /** Whoever counts connections must not see this one beside the next. */
+  readonly #closed: Promise<void>;
   /** Kept, because a closed socket has none any more. */
   readonly #localPort: number | undefined;
 
@@ -57,6 +59,10 @@ export class ProbeConnection {
     this.address = peer.address;
     this.port = peer.port;
     this.#localPort = socket.localPort;
+    this.#closed = new Promise((resolve) => {
+      if (socket.closed) resolve();
+      else socket.once('close', () => resolve());
+    });
     this.ended = new Promise((resolve) => {
       socket.once('error', (error) => resolve(failureOf(error)));
       socket.once('end', () => resolve('eof_error'));
@@ -129,6 +135,7 @@ export class ProbeConnection {
       over.abort();
     }
     socket.destroy();
+    await this.#closed;
   }
 }
 
@@ -159,8 +166,8 @@ export function connectTo(
       const step = { failure, ms: clock.monoMs() - begun };
       if (failure === null) resolve({ step, connection: new ProbeConnection(socket, peer, deps) });
       else {
+        socket.once('close', () => resolve({ step, connection: null }));
         socket.destroy();
-        resolve({ step, connection: null });
       }
     };
     const cancel = clock.setTimer(timeoutMs, () => done('generic_timeout_error'));

@@ -10,6 +10,8 @@
 //               miner's program); exec (fork, exec and the miner's first act). Traced in rounds of their own: tracing costs a little.
 //   relay       a submit and its answer one at a time: through the relay less direct, in each direction. The bare pipe is a
 //               process that only passes bytes: what it adds is the machine's doing, the rest is the relay's.
+//   probe       a clean run over twelve pools on loopback: raw bytes of everything (baseline, all resolvers, control, pools), and its
+//               time against that of each pool measured alone, four at once being allowed
 //   ingest      reports per second of the collector on SQLite against a route that unzips, parses and validates the same
 //   footprint   memory and CPU of bash and Node at work for ten minutes, against an idle Node. RSS counts the binary's pages in
 //               full, as the budget does; PSS shares them among the Nodes that run, the idle one too.
@@ -26,11 +28,12 @@ import { bundleSize } from './bundle-size.ts';
 import { footprint } from './footprint.ts';
 import { ingest } from './ingest.ts';
 import type { Bench, Findings, Measurement, Row } from './measurement.ts';
+import { probe } from './probe.ts';
 import { relayLatency } from './relay-latency.ts';
 import { formatTable } from './table.ts';
 import { warmStart } from './warm-start.ts';
 
-const MEASUREMENTS: readonly Measurement[] = [bundleSize, warmStart, relayLatency, ingest, footprint];
+const MEASUREMENTS: readonly Measurement[] = [bundleSize, warmStart, relayLatency, probe, ingest, footprint];
 
 const HELP = `npm run bench [-- options]: what spotrig costs, as ratios, against the budgets of the design
 
