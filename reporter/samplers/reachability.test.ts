@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../platform/logger.ts';
 import { FakeClock } from '../../test/fakes/clock.ts';
 import { poolTarget as targetOf, reachabilityOf } from '../../test/fakes/reachability.ts';
-import type { ReachabilityRecord } from '../../wire/reachability.ts';
+import type { DnsAnswer, ReachabilityRecord } from '../../wire/reachability.ts';
 import type { NetDeps } from '../net/context.ts';
 import { profileWith } from '../net/profile.ts';
 import { ProbeTimesFile, untilNextRunMs } from './reachability-schedule.ts';
@@ -141,12 +141,17 @@ describe('the sampler', () => {
 });
 
 it('gives pinned addresses only where the name leads astray', () => {
-  const lie = {
-    ...{ resolver: 'system', transport: 'system', family: 'A', addresses: [], late: [] },
-    ...{ failure: 'dns_nxdomain_error', ms: 1 },
-  } as const;
+  const lie: DnsAnswer = {
+    resolver: 'system',
+    transport: 'system',
+    family: 'A',
+    addresses: [],
+    late: [],
+    failure: 'dns_nxdomain_error',
+    ms: 1,
+  };
   expect(rankOf(reachabilityOf(), ['203.0.113.10'])).toMatchObject({ addresses: [], delay_ms: 40, verdict: null });
-  expect(rankOf(reachabilityOf({ dns: [{ ...lie, addresses: [...lie.addresses] }] }), ['203.0.113.10'])).toMatchObject({
+  expect(rankOf(reachabilityOf({ dns: [lie] }), ['203.0.113.10'])).toMatchObject({
     addresses: ['203.0.113.10'],
   });
 });

@@ -17,11 +17,11 @@ export const probe: Measurement = {
   run,
 };
 
-async function run({ quick, say }: Bench): Promise<Findings> {
+async function run(bench: Bench): Promise<Findings> {
   const ratios: number[] = [];
   const wholes: number[] = [];
   const sizes: number[] = [];
-  for (let round = 0; round < (quick ? 1 : 3); round++) {
+  for (let round = 0; round < (bench.quick ? 1 : 3); round++) {
     await using world = await probeWorld(realClock, ANSWER_MS);
     const { targets, profile, collectors, deps } = world;
     const timed = async (o: Pick<RunOptions, 'targets' | 'collectors' | 'profile'>): Promise<number> => {
