@@ -45,7 +45,7 @@ async function run(bench: Bench): Promise<Findings> {
     }
     wholes.push(whole);
     ratios.push(whole / (sum / AT_ONCE));
-    say(
+    bench.say(
       `round ${round + 1}: ${whole.toFixed(0)} ms, each alone ${sum.toFixed(0)} ms in all, ${sizes.at(-1) ?? 0} bytes`,
     );
   }
