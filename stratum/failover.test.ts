@@ -17,7 +17,8 @@ afterEach(async () => {
   for (const clean of cleanups.splice(0).toReversed()) await clean();
 });
 
-type Behaviour = 'serves' | 'refuses_login' | 'resets' | 'ends' | 'silent' | 'mute_after_login';
+type Behaviour =
+  'serves' | 'refuses_login' | 'resets' | 'ends' | 'silent' | 'page' | 'mute_after_login' | 'deaf_after_login';
 
 /** A pool of the bitcoin dialect that takes every share, or misbehaves. */
 class FakePool {
@@ -79,6 +80,8 @@ class FakePool {
   #answer(socket: Socket, { id, method, params }: { id: number; method: string; params: string[] }): void {
     const say = (message: object): void => void socket.write(`${JSON.stringify(message)}\n`);
     if (this.behaviour === 'silent') return;
+    if (this.behaviour === 'page')
+      return void socket.write('HTTP/1.1 302 Found\r\nLocation: http://block.example/\r\n\r\n');
     if (method === 'mining.authorize') {
       this.logins.push(params.join(' '));
       if (this.behaviour === 'refuses_login') return say({ id, result: null, error: [24, 'no such wallet', null] });
@@ -87,6 +90,7 @@ class FakePool {
       return say({ id: null, method: 'mining.notify', params: ['a'] });
     }
     if (this.behaviour === 'mute_after_login') return;
+    if (this.behaviour === 'deaf_after_login') return say({ id: null, method: 'mining.notify', params: ['b'] });
     this.accepted += 1;
     say({ id, result: true, error: null });
   }
@@ -94,7 +98,7 @@ class FakePool {
 
 const FAST: Partial<RelayTimers> = {
   ...{ retryMs: 5, retryMaxMs: 40, holdMs: 50, servedMs: 60_000, calmMs: 600_000 },
-  ...{ firstReplyMs: 80, silentMs: 80, unackedMs: 60, leftSilentMs: 1000, lookMs: 10 },
+  ...{ firstReplyMs: 80, silentMs: 80, unansweredMs: 120, unackedMs: 60, leftSilentMs: 1000, lookMs: 10 },
   ...{ reconsiderMs: 10, moveMs: 0 },
 };
 
@@ -153,6 +157,8 @@ class Miner {
     say('mining.authorize', ['wallet.rig', 'x']);
     const shares = setInterval(() => id > 3 && say('mining.submit', ['wallet.rig', 'a', '00', '00', '00']), 5);
     socket.on('data', (chunk: Buffer) => {
+      // As miners do with what is no stratum.
+      if (chunk[0] !== 0x7b) return void socket.destroy();
       if (chunk.includes('mining.notify')) id += 1;
       this.accepted += chunk.toString().split('"result":true').length - 1;
     });
@@ -189,48 +195,56 @@ describe('failover', () => {
     expect(r.events.map((e) => e.event)).toEqual(['pool_unreachable', 'pool_connected']);
   });
 
-  it.each(['resets', 'ends', 'silent', 'refuses_login'] as const)('leaves an endpoint that %s', async (behaviour) => {
-    const [bad, good] = [await new FakePool().listen(), await new FakePool().listen()];
-    bad.behaviour = behaviour;
-    const r = await rig([bad.url, good.url]);
-    await until('shares', () => good.accepted > 3);
-    expect(bad.connections).toBe(1);
-    expect(r.relay.state().pool).toBe(good.url);
-    const trouble = {
-      resets: 'connection_reset',
-      ends: 'eof_error',
-      silent: 'generic_timeout_error',
-      refuses_login: 'login_refused',
-    };
-    expect(r.relay.state().endpoints[0]?.trouble).toBe(trouble[behaviour]);
-    const told = behaviour === 'refuses_login' ? 'pool_login_refused' : 'pool_unreachable';
-    expect(r.events.map((e) => e.event)).toContain(told);
-  });
+  it.each(['resets', 'ends', 'silent', 'page', 'refuses_login'] as const)(
+    'leaves an endpoint that %s',
+    async (behaviour) => {
+      const [bad, good] = [await new FakePool().listen(), await new FakePool().listen()];
+      bad.behaviour = behaviour;
+      const r = await rig([bad.url, good.url]);
+      await until('shares', () => good.accepted > 3);
+      expect(bad.connections).toBe(1);
+      expect(r.relay.state().pool).toBe(good.url);
+      const trouble = {
+        resets: 'connection_reset',
+        ends: 'eof_error',
+        silent: 'generic_timeout_error',
+        page: 'json_parse_error',
+        refuses_login: 'login_refused',
+      };
+      expect(r.relay.state().endpoints[0]?.trouble).toBe(trouble[behaviour]);
+      const told = behaviour === 'refuses_login' ? 'pool_login_refused' : 'pool_unreachable';
+      expect(r.events.map((e) => e.event)).toContain(told);
+    },
+  );
 
-  it.each(['reset', 'silence'] as const)('leaves a pool that served, at a %s, and keeps the totals', async (fault) => {
-    const [first, second] = [await new FakePool().listen(), await new FakePool().listen()];
-    const r = await rig([first.url, second.url]);
-    await until('shares at the first', () => r.meter.totals().accepted_total > 5);
-    if (fault === 'silence') first.behaviour = 'mute_after_login';
-    else first.behaviour = 'resets';
-    if (fault === 'reset') first.reset();
-    await until('shares at the second', () => second.accepted > 5);
-    expect(r.relay.state().pool).toBe(second.url);
-    expect(r.events.map((e) => e.event)).toEqual([
-      'pool_connected',
-      'pool_disconnected',
-      'pool_switched',
-      'pool_connected',
-    ]);
-    const why = fault === 'reset' ? 'connection_reset' : 'generic_timeout_error';
-    expect(r.events[2]?.detail).toBe(`from ${first.url} to ${second.url}: ${why}`);
-    r.miner.stop();
-    await until('all is told', () => r.relay.state().connections === 0);
-    const window = r.meter.takeWindow();
-    expect(window.pool).toBe(second.url);
-    expect(first.accepted + second.accepted - window.accepted_total).toBeLessThanOrEqual(window.unanswered_total);
-    expect(window.accepted_total).toBeGreaterThan(10);
-  });
+  it.each(['reset', 'silence', 'deafness'] as const)(
+    'leaves a pool that served, at a %s, and keeps the totals',
+    async (fault) => {
+      const [first, second] = [await new FakePool().listen(), await new FakePool().listen()];
+      const r = await rig([first.url, second.url]);
+      await until('shares at the first', () => r.meter.totals().accepted_total > 5);
+      first.behaviour = ({ reset: 'resets', silence: 'mute_after_login', deafness: 'deaf_after_login' } as const)[
+        fault
+      ];
+      if (fault === 'reset') first.reset();
+      await until('shares at the second', () => second.accepted > 5);
+      expect(r.relay.state().pool).toBe(second.url);
+      expect(r.events.map((e) => e.event)).toEqual([
+        'pool_connected',
+        'pool_disconnected',
+        'pool_switched',
+        'pool_connected',
+      ]);
+      const why = fault === 'reset' ? 'connection_reset' : 'generic_timeout_error';
+      expect(r.events[2]?.detail).toBe(`from ${first.url} to ${second.url}: ${why}`);
+      r.miner.stop();
+      await until('all is told', () => r.relay.state().connections === 0);
+      const window = r.meter.takeWindow();
+      expect(window.pool).toBe(second.url);
+      expect(first.accepted + second.accepted - window.accepted_total).toBeLessThanOrEqual(window.unanswered_total);
+      expect(window.accepted_total).toBeGreaterThan(10);
+    },
+  );
 
   it('falls back when the preferred endpoint is well again after its calm time', async () => {
     const [first, second] = [await new FakePool().listen(), await new FakePool().listen()];

@@ -20,7 +20,9 @@ export interface LinkTimers {
   firstReplyMs: number;
   /** From a submit to the next byte of the pool, of whatever: silence for so long is a frozen connection. */
   silentMs: number;
-  /** The same, while the kernel says that the pool's side did not even acknowledge it. */
+  /** From a submit to the next answer, where the pool answered before and sends other things: what we send is swallowed. */
+  unansweredMs: number;
+  /** Either of them, while the kernel says that the pool's side did not even acknowledge our bytes. */
   unackedMs: number;
   /** A miner that leaves after so long a silence leaves because of it. */
   leftSilentMs: number;
@@ -31,6 +33,7 @@ export interface LinkTimers {
 export const LINK_TIMERS: LinkTimers = {
   firstReplyMs: 15_000,
   silentMs: 30_000,
+  unansweredMs: 60_000,
   unackedMs: 12_000,
   leftSilentMs: 8_000,
   lookMs: 2_000,
@@ -71,6 +74,7 @@ export class Link {
   readonly #o: LinkOptions;
   readonly #dialling = new AbortController();
   #leg: Leg | null = null;
+  #read: ReadAlong | null = null;
   #end: LinkEnd | null = null;
   #cancelLinger: (() => void) | null = null;
   #cancelLook: (() => void) | null = null;
@@ -79,6 +83,10 @@ export class Link {
   #endedAtMs = 0;
   /** When the miner first asked something since the pool's last byte; null while it waits for nothing. */
   #askedMs: number | null = null;
+  /** When the miner first handed in a share since the pool's last answer; null while it waits for none. */
+  #submittedMs: number | null = null;
+  #hasAnswered = false;
+  #hasPoolSpoken = false;
   /** null before the miner's first line. */
   dialect: Dialect | null = null;
   /** The pool refused a login: path and pool are well, the wallet or the account is not. */
@@ -115,7 +123,9 @@ export class Link {
   /** Gets a connection to a pool and lets the bytes flow. When there is none, the miner's connection is closed. */
   async open(): Promise<void> {
     // What reads is loaded with the first miner's connection: nothing of it may hold up the miner's start.
-    const [leg, reading] = await Promise.all([this.#o.connect(this.#dialling.signal), import('./reading.ts')]);
+    // Before the pool is dialled: its socket must not wait without a listener.
+    const reading = await import('./reading.ts');
+    const leg = await this.#o.connect(this.#dialling.signal);
     const { miner } = this.#o;
     if (leg === null || miner.destroyed || this.#end !== null) {
       leg?.socket.on('error', () => undefined).destroy();
@@ -125,6 +135,7 @@ export class Link {
     }
     this.#leg = leg;
     const read = this.#readAlong(leg, reading);
+    this.#read = read;
     const pool = leg.socket;
     pool.on('error', (error) => this.#ended({ by: 'pool', failure: failureOf(error), silentMs: null }));
     pool.on('close', () => this.#onPoolGone());
@@ -184,6 +195,7 @@ export class Link {
     const { miner } = this.#o;
     if (miner.writable && !miner.write(chunk)) pool.pause();
     this.#askedMs = null;
+    this.#hasPoolSpoken = true;
     if (!read.fromPool(chunk)) this.#cut();
     if (this.dialect === 'unknown') this.#served();
   }
@@ -205,9 +217,12 @@ export class Link {
         return;
       case 'submit':
         this.#askedMs ??= this.#o.clock.monoMs();
+        if (event.id !== null) this.#submittedMs ??= this.#o.clock.monoMs();
         meter.onSubmit(number, event.id, event.work_hashes);
         return;
       case 'answer':
+        this.#submittedMs = null;
+        this.#hasAnswered = true;
         meter.onAnswer(number, event.id, event.outcome);
         return;
       case 'reconnect':
@@ -220,18 +235,22 @@ export class Link {
     this.#cancelLook = this.#o.clock.setTimer(this.#o.timers.lookMs, () => void this.#look());
   }
 
-  /** Ends a link whose pool has been silent for too long. */
+  /** Ends a link whose pool has been silent for too long, or answers nothing any more. */
   async #look(): Promise<void> {
     const { timers } = this.#o;
-    const silentMs = this.#silentMs();
-    const limitMs = this.isServed ? timers.silentMs : timers.firstReplyMs;
-    const isFrozen = silentMs >= limitMs || (silentMs >= timers.unackedMs && (await this.#isUnacked()));
+    const silentMs = this.#sinceMs(this.#askedMs);
+    const unansweredMs = this.#sinceMs(this.#submittedMs);
+    const waitedMs = Math.max(silentMs, unansweredMs);
+    const isFrozen =
+      silentMs >= (this.isServed ? timers.silentMs : timers.firstReplyMs) ||
+      (this.#hasAnswered && unansweredMs >= timers.unansweredMs) ||
+      (waitedMs >= timers.unackedMs && (await this.#isUnacked()));
     if (this.#end !== null) return;
     if (!isFrozen) {
       this.#lookLater();
       return;
     }
-    this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs });
+    this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs: waitedMs });
     this.#leg?.socket.destroy();
   }
 
@@ -244,15 +263,23 @@ export class Link {
     return (tx_unacked_bytes ?? 0) > 0 && (retransmits ?? 0) >= 3;
   }
 
-  #silentMs(): number {
-    return this.#askedMs === null ? 0 : this.#o.clock.monoMs() - this.#askedMs;
+  #sinceMs(ms: number | null): number {
+    return ms === null ? 0 : this.#o.clock.monoMs() - ms;
   }
 
-  /** The miner ended the link, unless it was the pool's silence that drove it away. */
+  /** The pool's side spoke, and no word of it was stratum: a block page, a login page. */
+  #isGibberish(): boolean {
+    const read = this.#read;
+    const isRead = this.dialect !== null && this.dialect !== 'unknown';
+    return isRead && this.#hasPoolSpoken && read !== null && !read.isPoolUnderstood;
+  }
+
+  /** The miner ended the link, unless it was the pool's silence or gibberish that drove it away. */
   #minerLeft(): void {
-    const silentMs = this.#silentMs();
-    const isDriven = silentMs >= this.#o.timers.leftSilentMs;
-    if (isDriven) this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs });
+    const silentMs = this.#sinceMs(this.#askedMs);
+    if (silentMs >= this.#o.timers.leftSilentMs)
+      this.#ended({ by: 'pool', failure: 'generic_timeout_error', silentMs });
+    else if (this.#isGibberish()) this.#ended({ by: 'pool', failure: 'json_parse_error', silentMs: null });
     else this.#ended({ by: 'miner', failure: null, silentMs: null });
     this.#dialling.abort();
   }

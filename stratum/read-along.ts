@@ -23,9 +23,15 @@ export class ReadAlong {
   readonly #poolLines = new LineSplitter();
   /** undefined = nothing said yet; null = a dialect that is not read. */
   #reader: DialectReader | null | undefined;
+  #isPoolUnderstood = false;
 
   constructor(options: ReadAlongOptions) {
     this.#o = options;
+  }
+
+  /** The pool said a message of the miner's dialect; false also where that is not read. */
+  get isPoolUnderstood(): boolean {
+    return this.#isPoolUnderstood;
   }
 
   /** Takes the miner's bytes and hands to `forward` what the pool shall get. False when a line is too long. */
@@ -59,7 +65,9 @@ export class ReadAlong {
     if (this.#reader === null) return true;
     return this.#poolLines.push(chunk, (line) => {
       const message = this.#reader === undefined ? null : parseMessage(line);
-      if (message !== null) this.#emit(this.#reader?.fromPool(message));
+      if (message === null) return;
+      this.#isPoolUnderstood = true;
+      this.#emit(this.#reader?.fromPool(message));
     });
   }
 

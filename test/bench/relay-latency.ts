@@ -1,7 +1,8 @@
 // What the relay adds to a line's way, in each direction. The miner's end and the pool's end of every connection are in this
 // process, so one clock times both, and nothing else happens in it meanwhile; the relay is a process of its own, with the
 // flags of the worker's Node. Lines go one at a time with a pause between: directly, through a bare pipe, through the relay, in
-// turn. The pipe shows what a third process costs on this machine whatever it does.
+// turn. The pipe shows what a third process costs on this machine whatever it does. CPU time is the whole process's per thousand
+// lines, both directions together, each of which wakes it up once.
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -54,13 +55,22 @@ async function run(bench: Bench): Promise<Findings> {
       if (round % 5 === 0) bench.say(`round ${round} of ${count}, ${LINES_PER_ROUND} lines each`);
     }
     for (const arm of ARMS) paths[arm].end();
-    const seen = await relay.accepted();
+    const [spent, spentByPipe] = [await relay.end(), await pipe.end()];
     const sent = (count + 1) * LINES_PER_ROUND;
-    if (seen !== sent) throw new Error(`the relay's meter saw ${seen} accepted shares of ${sent}`);
-    return findings(rounds);
+    if (spent.accepted !== sent) throw new Error(`the relay's meter saw ${spent.accepted} accepted shares of ${sent}`);
+    const found = findings(rounds);
+    const thousands = (2 * sent) / 1000;
+    const cpu = { pipe: spentByPipe.cpu_ms / thousands, relay: spent.cpu_ms / thousands };
+    return { rows: [...found.rows, cpuRow(cpu)], values: { ...found.values, cpu_ms_per_1000_lines: cpu } };
   } finally {
     pool.close();
   }
+}
+
+/** What a process tells at its end: accepted shares that it saw, and its CPU time. */
+interface Spent {
+  accepted: number;
+  cpu_ms: number;
 }
 
 /** Quantiles are taken in each round, and of those the median: a hiccup of the machine spoils one round, not all. */
@@ -88,22 +98,33 @@ function findings(rounds: readonly Record<Arm, Trip[]>[]): Findings {
   return { rows, values };
 }
 
+function cpuRow({ pipe, relay }: { pipe: number; relay: number }): Row {
+  return {
+    what: 'relay, CPU per 1,000 lines',
+    measured: `${relay.toFixed(1)} ms`,
+    against: `bare pipe: ${pipe.toFixed(1)} ms`,
+    ratio: relay / pipe,
+    budget: null,
+    isOk: null,
+  };
+}
+
 /** Starts relay-server.ts with the worker's Node flags. */
 async function startBetween(which: 'pipe' | 'relay', poolPort: number) {
   const { node_flags } = await readReleaseSettings(join(ROOT, 'release.toml'));
   const argv = [...node_flags, SERVER, which, String(poolPort)];
   const child = execa(process.execPath, argv, { stdin: 'pipe', stderr: 'inherit', reject: false });
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const told = async (): Promise<{ port?: number; accepted?: number }> =>
-    JSON.parse(String((await lines.next()).value)) as { port?: number; accepted?: number };
+  const told = async (): Promise<Partial<Spent> & { port?: number }> =>
+    JSON.parse(String((await lines.next()).value)) as Partial<Spent> & { port?: number };
   const { port } = await told();
   if (port === undefined) throw new Error(`the ${which} did not tell its port`);
   return {
     port,
-    /** Ends it; how many accepted shares it saw. */
-    async accepted(): Promise<number | undefined> {
+    async end(): Promise<Spent> {
       child.stdin.end();
-      return (await told()).accepted;
+      const { accepted = NaN, cpu_ms = NaN } = await told();
+      return { accepted, cpu_ms };
     },
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL');

@@ -1,6 +1,6 @@
 // What stands between miner and pool, as a process of its own: `relay` is the relay with its share meter, `pipe` passes bytes and
 // does nothing else. Arguments: which, and the port of the pool. Prints a JSON line with its own port; when its standard input
-// ends, the relay prints how many accepted shares it saw, and the process ends.
+// ends, it prints how many accepted shares the relay saw and the CPU time since it began to listen, and the process ends.
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
@@ -33,7 +33,9 @@ async function openPipe(): Promise<number> {
 }
 
 console.log(JSON.stringify({ port: await (which === 'relay' ? openRelay() : openPipe()) }));
+const begun = process.cpuUsage();
 process.stdin.resume().on('end', () => {
-  console.log(JSON.stringify({ accepted: meter.totals().accepted_total }));
+  const { user, system } = process.cpuUsage(begun);
+  console.log(JSON.stringify({ accepted: meter.totals().accepted_total, cpu_ms: (user + system) / 1000 }));
   process.exit();
 });
