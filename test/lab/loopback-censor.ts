@@ -29,13 +29,12 @@ async function iptables(...args: string[]): Promise<void> {
 }
 
 async function remove(): Promise<void> {
-  for (const args of [
-    ['-D', 'INPUT', '-i', 'lo', '-d', RANGE, '-j', CHAIN],
-    ['-F', CHAIN],
-    ['-X', CHAIN],
-  ]) {
-    await execa('iptables', ['-w', '20', ...args], { reject: false });
-  }
+  const isDone = async (...args: string[]): Promise<boolean> =>
+    (await execa('iptables', ['-w', '20', ...args], { reject: false })).exitCode === 0;
+  // A test that was killed in the middle may have left some of them, also twice.
+  for (const hook of HOOKS) while (await isDone('-D', ...hook));
+  await isDone('-F', CHAIN);
+  await isDone('-X', CHAIN);
 }
 
 export interface LoopbackCensor {
