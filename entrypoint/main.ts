@@ -11,6 +11,7 @@
 //              Node again).
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
 import { join } from 'node:path';
 import { realClock } from '../platform/clock.ts';
 import { makeDir } from '../platform/durable-file.ts';
@@ -52,6 +53,9 @@ const EX_CONFIG = 78;
 const FLUSH_MS = 3_000;
 /** The reporter is loaded when the worker has something to tell (the miner's start, as a rule), or after this. */
 const REPORTER_AFTER_MS = 1_000;
+/** By then all that a worker does every minute has been loaded. */
+const STEADY_AFTER_MS = 10_000;
+const STEADY_FLAGS = ['--no-opt'] as const;
 /** Node is back sooner than this; more is the clock having been set. */
 const RESTART_MAX_MS = 120_000;
 /** So long the last report waits for the miner's end. */
@@ -250,6 +254,7 @@ async function report(
     },
   });
   events.handTo((event) => reporter.event(event));
+  realClock.setTimer(STEADY_AFTER_MS, () => STEADY_FLAGS.forEach((flag) => setFlagsFromString(flag)));
   return reporter;
 }
 

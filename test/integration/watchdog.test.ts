@@ -70,7 +70,7 @@ async function watched(
   const collector = new FakeCollector();
   const meter = new ShareMeter(realClock);
   const relay = await startRelay({
-    ...{ listenHost: '127.0.0.1', listenPort: 0, endpoint: parsed.pool },
+    ...{ listenHost: '127.0.0.1', listenPort: 0, endpoints: [parsed.pool] },
     ...{ clock: realClock, logger: silentLogger, meter, onEvent: () => undefined },
   });
   const apiPort = await freeLoopbackPort();
@@ -101,7 +101,7 @@ async function watched(
   });
   const argv = adapter.argv({
     ...{ binary: launcher, algo: 'sha256d', wallet: 'w', worker: 'rig-1', password: 'x', apiPort },
-    pool: { scheme: 'stratum+tcp', host: '127.0.0.1', port: relay.port },
+    pool: { host: '127.0.0.1', port: relay.port, tls: null },
     extraArgs: ['-N', '1', '--practice-throttle-hs', '20000', '--practice-dag-ms', '100', ...flags],
   });
   const env = { PATH: '/usr/bin:/bin' };
