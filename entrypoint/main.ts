@@ -55,7 +55,8 @@ const FLUSH_MS = 3_000;
 const REPORTER_AFTER_MS = 1_000;
 /** By then all that a worker does every minute has been loaded. */
 const STEADY_AFTER_MS = 10_000;
-const STEADY_FLAGS = ['--no-opt'] as const;
+/** A worker idles: an optimizing compiler would take 6 MB for nothing. At Node's start the flags would cost its code cache. */
+const STEADY_FLAGS = ['--no-opt', '--no-maglev', '--optimize-for-size'] as const;
 /** Node is back sooner than this; more is the clock having been set. */
 const RESTART_MAX_MS = 120_000;
 /** So long the last report waits for the miner's end. */

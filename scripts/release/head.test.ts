@@ -9,7 +9,7 @@ const templates: Templates = { partOne: template('part-one.sh'), partTwo: templa
 const file = (letter: string) => ({ sha256: letter.repeat(64), size_bytes: 108_508_384 });
 const facts: HeadFacts = {
   mirrors: [],
-  nodeFlags: ['--max-semi-space-size=1', '--max-old-space-size=96', '--disable-warning=ExperimentalWarning'],
+  nodeFlags: ['--max-semi-space-size=1', '--max-old-space-size=48', '--v8-pool-size=0'],
   payload: file('a'),
   node: file('b'),
   xz: file('c'),

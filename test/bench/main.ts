@@ -8,6 +8,8 @@
 //   warm-start  start of entrypoint.sh to the miner's exec, all on disk, against `node -e 0`. "where it goes": head (bash, and the
 //               kernel loading Node); Node's own start; load (the bundle's synchronous part); to spawn (settings, home, ports, relay,
 //               miner's program); exec (fork, exec and the miner's first act). Traced in rounds of their own: tracing costs a little.
+//   cold-start  the same from an empty disk over a link of 50 Mbit/s and 80 ms (a process of the bench between worker and mirror),
+//               against the time that the link needs for the runtime's and the miner's bytes. The miner is a stand-in of real size.
 //   relay       a submit and its answer one at a time: through the relay less direct, in each direction. The bare pipe is a
 //               process that only passes bytes: what it adds is the machine's doing, the rest is the relay's.
 //   probe       a clean run over twelve pools on loopback: raw bytes of everything (baseline, all resolvers, control, pools), and its
@@ -25,6 +27,7 @@ import { messageOf } from '../../platform/errors.ts';
 import { buildPage } from '../../scripts/release/page.ts';
 import { buildRelease, ROOT } from '../../scripts/release/release.ts';
 import { bundleSize } from './bundle-size.ts';
+import { coldStart } from './cold-start.ts';
 import { footprint } from './footprint.ts';
 import { ingest } from './ingest.ts';
 import type { Bench, Findings, Measurement, Row } from './measurement.ts';
@@ -33,7 +36,7 @@ import { relayLatency } from './relay-latency.ts';
 import { formatTable } from './table.ts';
 import { warmStart } from './warm-start.ts';
 
-const MEASUREMENTS: readonly Measurement[] = [bundleSize, warmStart, relayLatency, probe, ingest, footprint];
+const MEASUREMENTS: readonly Measurement[] = [bundleSize, warmStart, coldStart, relayLatency, probe, ingest, footprint];
 
 const HELP = `npm run bench [-- options]: what spotrig costs, as ratios, against the budgets of the design
 

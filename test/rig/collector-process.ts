@@ -54,6 +54,7 @@ export async function startCollectorProcess(o: CollectorProcessOptions): Promise
   const id = await identify(child.pid);
   if (id === null) throw new Error('the collector has gone');
   const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> => {
+    const alive = setInterval(() => {}, 60_000);
     await killLadder({
       id,
       steps: [
@@ -63,6 +64,7 @@ export async function startCollectorProcess(o: CollectorProcessOptions): Promise
       clock: realClock,
     });
     await ended;
+    clearInterval(alive);
   };
   return { url: listening, pid: child.pid, ended, kill: () => end('SIGKILL'), stop: () => end('SIGTERM') };
 }
