@@ -38,7 +38,7 @@ async function run(bench: Bench): Promise<Findings> {
   };
   const minersPath = join(work, 'releases.json');
   await writeFile(minersPath, JSON.stringify([miner]));
-  const manifest = await buildRelease({ out: release, xz: 'make', log: bench.say, minersPath });
+  const manifest = await buildRelease({ out: release, xz: 'make', log: (line) => bench.say(line), minersPath });
   await writeFile(join(release, 'artifacts', miner.sha256), archive);
   const xz = manifest.files.find((file) => file.what === 'Node runtime, xz');
   if (xz === undefined) throw new Error('the release has no xz runtime: this machine has no xz');
