@@ -115,10 +115,11 @@ describe.skipIf(process.getuid?.() !== 0)('failover drill (root makes the faults
         const isNew = now?.pool === drill.pools[5]?.url;
         return now !== null && isNew && now.accepted + now.unanswered >= booked ? now : null;
       });
-      expect(row.accepted).toBeLessThanOrEqual(acceptedOf(drill));
+      const bookedNow = acceptedOf(drill);
+      expect(row.accepted).toBeLessThanOrEqual(bookedNow);
       expect(row).toMatchObject({ rejected: 0, state: 'hashing' });
       console.log(
-        `lab: ${drill.worker}: ${row.accepted} accepted, ${row.unanswered} unanswered; pools booked ${booked}`,
+        `lab: ${drill.worker}: ${row.accepted} accepted, ${row.unanswered} unanswered; pools booked ${booked} to ${bookedNow}`,
       );
     }
     const { events } = EventsAnswer.parse(await getJson(`${collector.url}/api/v1/events?limit=500`));
