@@ -39,6 +39,8 @@ const RESOLV_DIR = '/etc/netns';
 const KILL_ROUNDS = 20;
 
 let count = 0;
+/** Of this process, and not yet taken down. */
+const made = new Set<string>();
 let pythonPath: Promise<string> | null = null;
 
 /** Path of Python itself: a version manager's shim in front of it would cost more than the box. */
@@ -57,6 +59,7 @@ export async function makeWorld(spec: WorldSpec): Promise<World> {
   count += 1;
   const name = `${spec.prefix}-${process.pid}-${count}`;
   const spaces = { worker: `${name}-w`, box: `${name}-b`, net: `${name}-n` };
+  for (const space of Object.values(spaces)) made.add(space);
   try {
     await batch(Object.values(spaces).map((s) => `netns add ${s}`));
     await batch([
@@ -118,14 +121,15 @@ async function startBox(spec: object, strikes: BoxStrike[]) {
   return { lastWords: () => lastWords };
 }
 
-/** Resolves when the program has said `ready`; rejects with its last words when it ends before. Every line is given to `onLine`. */
+/** Resolves when the program has said that it is ready; rejects with its last words when it ends before. Every line is given to `onLine`. */
 export async function untilReady(
   program: { all: Readable } & PromiseLike<{ all: string }>,
   onLine: (line: string) => void = () => undefined,
+  isReady: (line: string) => boolean = (line) => line === 'ready',
 ): Promise<void> {
   const ready = Promise.withResolvers<void>();
   createInterface({ input: program.all }).on('line', (line) => {
-    if (line === 'ready') ready.resolve();
+    if (isReady(line)) ready.resolve();
     else onLine(line);
   });
   program.then(
@@ -137,14 +141,19 @@ export async function untilReady(
 
 /** Takes down what a run that was killed has left: every world with this prefix whose maker is gone. */
 export async function removeStaleWorlds(prefix: string): Promise<number> {
-  const made = await readdir('/run/netns').catch(() => []);
+  const present = await readdir('/run/netns').catch(() => []);
   const kept = await readdir(RESOLV_DIR).catch(() => []);
-  const stale = [...new Set([...made, ...kept])].filter((space) => {
+  const stale = [...new Set([...present, ...kept])].filter((space) => {
     const [, pid] = new RegExp(`^${prefix}-([0-9]+)-[0-9]+-[wbn]$`).exec(space) ?? [];
     return pid !== undefined && !isAlive(Number(pid));
   });
   await removeSpaces(stale);
   return stale.length;
+}
+
+/** Takes down all that this process has made and not closed. */
+export function removeWorlds(): Promise<void> {
+  return removeSpaces([...made]);
 }
 
 function isAlive(pid: number): boolean {
@@ -174,6 +183,7 @@ async function removeSpaces(spaces: readonly string[]): Promise<void> {
       }
       await execa('ip', ['netns', 'del', space], { reject: false });
       await rm(join(RESOLV_DIR, space), { recursive: true, force: true });
+      made.delete(space);
     }),
   );
 }

@@ -26,7 +26,7 @@ describe.skipIf(process.getuid?.() !== 0)('every technique, by plain sockets (ro
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'spotrig-box-'));
     certificates = await makeCertificates(dir);
-    clean = await makeLabWorld({ rules: [], delay_ms: 20, seed: 1 }, certificates);
+    clean = await makeLabWorld({ rules: [], delay_ms: 20, seed: 1, scale: 1 }, certificates);
   });
   afterAll(async () => {
     await clean.close();
@@ -42,7 +42,7 @@ describe.skipIf(process.getuid?.() !== 0)('every technique, by plain sockets (ro
       expect(proof.struck(well), `in a clean world: ${JSON.stringify(well)}`).toBe(false);
       expect(clean.strikes.length).toBe(before);
       const set = technique.setup(varied(0, PROOF_SCALE));
-      const world = await makeLabWorld({ ...set, seed: 1 }, certificates);
+      const world = await makeLabWorld({ ...set, seed: 1, scale: 1 }, certificates);
       try {
         const results = await see(world, proof);
         expect(proof.struck(results), JSON.stringify(results)).toBe(true);

@@ -1,4 +1,4 @@
-// The lab's pool: answers the first step of every dialect as facts/censorship.md section 4 has it, and then pushes a job a second.
+// The lab's pool: answers the first step of every dialect as facts/censorship.md section 4 has it, and then pushes jobs.
 // It judges no shares: the practice pools do that.
 import { startLineServer, type LinePeer, type LineServer } from '../../rig/line-server.ts';
 import type { Message } from '../../rig/json-line.ts';
@@ -24,12 +24,16 @@ export interface LabPoolOptions {
   port: number;
   /** Speaks TLS. */
   tls: TlsOptions | null;
+  /** Between two jobs. */
+  job_ms: number;
   /** Towards this client's address. */
   manners(address: string): Manners;
 }
 
-const JOB_MS = 1000;
+/** Of a block with a few thousand transactions: what makes a job 1.2 KB. */
+const MERKLE_BRANCHES = 12;
 const HEX32 = 'ab'.repeat(32);
+const branches = Array.from({ length: MERKLE_BRANCHES }, () => HEX32);
 
 /** The answer to a first step; null for a method that the pool does not know. */
 function answerOf({ method, params, id }: Message): object | null {
@@ -64,12 +68,22 @@ function answerOf({ method, params, id }: Message): object | null {
   }
 }
 
-function serve(peer: LinePeer, manners: Manners): { message(message: Message): void; closed(): void } {
+function serve(peer: LinePeer, manners: Manners, job_ms: number): { message(message: Message): void; closed(): void } {
   let jobs = 0;
   let timer: NodeJS.Timeout | undefined;
   const pushJob = (): void => {
     jobs += 1;
-    const params = [`${jobs}`, HEX32, 'cd'.repeat(40), 'ef'.repeat(60), [HEX32], '20000000', '1d00ffff', '6564', false];
+    const params = [
+      `${jobs}`,
+      HEX32,
+      'cd'.repeat(40),
+      'ef'.repeat(60),
+      branches,
+      '20000000',
+      '1d00ffff',
+      '6564',
+      false,
+    ];
     peer.send({ id: null, method: 'mining.notify', params });
   };
   return {
@@ -83,7 +97,7 @@ function serve(peer: LinePeer, manners: Manners): { message(message: Message): v
       }
       const answer = answerOf(message);
       peer.send(answer ?? { id: message.id, result: null, error: [-3, 'method not found', null] });
-      if (answer !== null) timer ??= setInterval(pushJob, JOB_MS);
+      if (answer !== null) timer ??= setInterval(pushJob, job_ms);
     },
     closed: () => clearInterval(timer),
   };
@@ -99,6 +113,6 @@ export function startLabPool(options: LabPoolOptions): Promise<LineServer> {
       if (manners === 'ban') return 'close';
       return manners === 'ban_rst' ? 'reset' : 'serve';
     },
-    accept: (peer) => serve(peer, options.manners(peer.address)),
+    accept: (peer) => serve(peer, options.manners(peer.address), options.job_ms),
   });
 }

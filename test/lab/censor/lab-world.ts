@@ -12,6 +12,8 @@ export interface Setup {
   /** Each way. */
   delay_ms: number;
   seed: number;
+  /** Of long timers: the pool's jobs come every second, times this. */
+  scale: number;
   /** Where the pool differs from a good one; `gone`: its host answers nobody. */
   pool?: Partial<PoolSpec> & { gone?: boolean };
 }
@@ -31,7 +33,10 @@ export async function makeLabWorld(setup: Setup, certificates: Certificates): Pr
   try {
     const spec: NetSpec = {
       certificates,
-      pool: { ...{ down: gone, to_worker: 'well', to_others: 'well', tls_max: 'TLSv1.3' }, ...pool },
+      pool: {
+        ...{ down: gone, to_worker: 'well', to_others: 'well', tls_max: 'TLSv1.3', job_ms: 1000 * setup.scale },
+        ...pool,
+      },
     };
     const env = { PATH: process.env['PATH'] ?? '' };
     const ports = [POOL.port, POOL.tlsPort, POOL_ALT_PORT].map(String);

@@ -35,6 +35,8 @@ export interface PoolSpec {
   /** Towards the worker, and towards everybody else. */
   to_worker: Manners;
   to_others: Manners;
+  /** Between two jobs. */
+  job_ms: number;
   /** The newest TLS that it speaks. */
   tls_max: 'TLSv1.2' | 'TLSv1.3';
 }
@@ -60,7 +62,7 @@ const [sites, pool, mitm] = await Promise.all([
   readPair(spec.certificates.pool),
   readPair(spec.certificates.mitm),
 ]);
-const { down, to_worker, to_others, tls_max } = spec.pool;
+const { down, to_worker, to_others, job_ms, tls_max } = spec.pool;
 
 const well = (): Manners => 'well';
 const manners = (address: string): Manners => (address === WORKER ? to_worker : to_others);
@@ -69,15 +71,15 @@ await Promise.all([
   ...(down
     ? []
     : [
-        startLabPool({ host: POOL.address, port: POOL.port, tls: null, manners }),
-        startLabPool({ host: POOL.address, port: POOL.tlsPort, tls: poolTls, manners }),
-        startLabPool({ host: POOL.address, port: POOL_ALT_PORT, tls: poolTls, manners }),
+        startLabPool({ host: POOL.address, port: POOL.port, tls: null, job_ms, manners }),
+        startLabPool({ host: POOL.address, port: POOL.tlsPort, tls: poolTls, job_ms, manners }),
+        startLabPool({ host: POOL.address, port: POOL_ALT_PORT, tls: poolTls, job_ms, manners }),
       ]),
-  startLabPool({ host: POOL_EU.address, port: POOL_EU.port, tls: null, manners: well }),
-  startLabPool({ host: POOL_EU.address, port: POOL.tlsPort, tls: pool, manners: well }),
-  startLabPool({ host: OTHER_POOL.address, port: OTHER_POOL.port, tls: null, manners: well }),
+  startLabPool({ host: POOL_EU.address, port: POOL_EU.port, tls: null, job_ms, manners: well }),
+  startLabPool({ host: POOL_EU.address, port: POOL.tlsPort, tls: pool, job_ms, manners: well }),
+  startLabPool({ host: OTHER_POOL.address, port: OTHER_POOL.port, tls: null, job_ms, manners: well }),
   // Behind the man in the middle is a pool as well: only his key is another.
-  startLabPool({ host: MITM, port: POOL.tlsPort, tls: mitm, manners: well }),
+  startLabPool({ host: MITM, port: POOL.tlsPort, tls: mitm, job_ms, manners: well }),
   ...[ISP_RESOLVER, ...PUBLIC_RESOLVERS].map((address) => startDns(address, ZONE)),
   ...DOH.map(({ address }) => startDoh(address, ZONE, sites)),
   ...WEB_HOSTS.flatMap(({ address }) => {

@@ -12,14 +12,16 @@ export type VerdictName = (typeof VERDICTS)[number];
 
 export interface Technique {
   name: string;
-  /** Which of the pool's ports is measured. */
-  target: 'plain' | 'tls';
+  /** What is judged: the pool's plain port, its TLS port, or the collector. */
+  target: 'plain' | 'tls' | 'collector';
   /** Parameters differ from run to run. */
-  setup(vary: Vary): Omit<Setup, 'seed'>;
+  setup(vary: Vary): Omit<Setup, 'seed' | 'scale'>;
   allowed: readonly VerdictName[];
   why: string;
   /** What no censor did: "blocked" would be false. */
   innocent?: true;
+  /** Watched for so long after a good answer, before scaling; 30 s where it is not said. */
+  watch_s?: number;
   /** Measured a second time after so long (before scaling), and judged then. */
   again_after_s?: number;
   /** null where nothing is done. */
