@@ -172,7 +172,9 @@ const techniques: Case[] = [
     '12 no variant helped, unacknowledged',
     seenTls({
       addresses: thrice((n) => tlsTrial(IP, n, unacked)),
-      variants: [variantOf('no_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error' })],
+      variants: [
+        variantOf('no_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error', tx_unacked_bytes: 60 }),
+      ],
     }),
     { verdict: 'blocked:tls', confidence: 0.7 },
   ],
@@ -462,6 +464,17 @@ const traps: Case[] = [
       variants: [
         variantOf('no_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error' }),
         variantOf('innocent_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error' }),
+      ],
+    }),
+    { verdict: 'inconclusive', flags: ['pmtu'] },
+  ],
+  [
+    '2 PMTU hole that swallows our own large hello',
+    seenTls({
+      addresses: thrice((n) => tlsTrial(IP, n, unacked)),
+      variants: [
+        variantOf('no_sni', { operation: 'tls_handshake', failure: 'generic_timeout_error', tx_unacked_bytes: 1568 }),
+        variantOf('tls12', { operation: 'tls_handshake', failure: 'generic_timeout_error', tx_unacked_bytes: 0 }),
       ],
     }),
     { verdict: 'inconclusive', flags: ['pmtu'] },

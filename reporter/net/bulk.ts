@@ -1,15 +1,18 @@
 // Many bytes, or many small messages, against the owner's collector and never against a pool: a filter that freezes connections by
-// count shows here. Counted on the raw connection, because a TLS record that is cut delivers nothing.
+// count shows here. Counted on the raw connection, because a TLS record that is cut delivers nothing. Where the collector is slow,
+// one front page of a Russian site tells whether the whole line is.
 import type { Duplex } from 'node:stream';
 import { connectTo, type ProbeConnection } from '../../stratum/probe/connection.ts';
 import { hasWholeHead, parsePage } from '../../stratum/probe/page.ts';
 import { tlsStep } from '../../stratum/probe/tls.ts';
+import { THRESHOLDS } from '../../wire/judge/thresholds.ts';
 import type { Failure } from '../../wire/failure.ts';
 import type { Bulk } from '../../wire/reachability.ts';
 import { collectorTarget, type CollectorAccess, type Peer, type RunContext } from './context.ts';
 
 const CHUNK_BYTES = 4096;
 const HEAD_MAX_BYTES = 16_384;
+const HOME_SITES_MAX = 2;
 
 /** Pull, push and messages, one after the other. Without a token only messages, which ask for a public page. Never rejects. */
 export async function measureBulk(access: CollectorAccess, peer: Peer, c: RunContext): Promise<Bulk[]> {
@@ -38,14 +41,37 @@ export async function measureBulk(access: CollectorAccess, peer: Peer, c: RunCon
       ],
     );
   }
+  // The token goes over this connection: to nobody but the collector.
+  const isTrusted = ({ step, isTrusted: isSigned }: SecuredStep): boolean =>
+    access.pins.length > 0 ? access.pins.includes(step.spki_sha256 ?? '') : isSigned;
   const done: Bulk[] = [];
   for (const [form, wanted, move] of moves) {
-    const moved = await moveOnce(move, wanted, access, peer, c);
+    const moved = await moveOnce(move, wanted, { peer, tls: target.tls, sni: target.sni, isTrusted }, c);
     done.push({ peer: 'collector', form, wanted, ...moved });
     const note = `${moved.moved} of ${wanted}`;
     c.trace({ target: null, what: `bulk ${form} ${target.host}`, ms: moved.ms, failure: moved.failure, note });
   }
-  return done;
+  const isSlow = done.some(
+    ({ form, moved, ms }) => form === 'pull' && moved > 0 && (moved * 8000) / ms <= THRESHOLDS.slow_bits_per_s,
+  );
+  return isSlow ? [...done, ...(await pullAtHome(c))] : done;
+}
+
+/** The front page of the first Russian site of the baseline that gives one, as far as the bulk goes. */
+async function pullAtHome(c: RunContext): Promise<Bulk[]> {
+  const wanted = c.profile.bulk_bytes;
+  for (const site of c.profile.baseline.filter(({ kind }) => kind !== 'foreign_ordinary').slice(0, HOME_SITES_MAX)) {
+    const { host, port } = site;
+    const [address] = site.address === null ? (await c.resolvers.resolveAny(host)).addresses : [site.address];
+    if (address === undefined) continue;
+    const lines = ['GET / HTTP/1.1', `Host: ${host}`, `User-Agent: ${c.agent}`, 'Connection: close', '', ''];
+    const to = { peer: { address, port, host }, tls: true, sni: host, isTrusted: () => true };
+    const { moved, ms } = await moveOnce(pull(lines.join('\r\n')), wanted, to, c);
+    c.trace({ target: null, what: `bulk pull ${host}`, ms, failure: null, note: `${moved} bytes` });
+    // A page ends where it ends.
+    if (moved > 0) return [{ peer: 'baseline', form: 'pull', wanted, moved, ms, failure: null }];
+  }
+  return [];
 }
 
 /** Moves until all is done or the connection ended; `moved` tells how far it came, at any time. */
@@ -55,32 +81,37 @@ type Move = (
   wanted: number,
 ) => { moved: () => Promise<number>; end: Promise<Failure | null> };
 
+type SecuredStep = Awaited<ReturnType<typeof tlsStep>>;
+
+/** Where bulk is moved to. */
+interface Mover {
+  peer: Peer;
+  tls: boolean;
+  sni: string | null;
+  isTrusted: (secured: SecuredStep) => boolean;
+}
+
+/** `ms` is without the handshakes. */
 async function moveOnce(
   move: Move,
   wanted: number,
-  access: CollectorAccess,
-  peer: Peer,
+  to: Mover,
   c: RunContext,
 ): Promise<Pick<Bulk, 'moved' | 'ms' | 'failure'>> {
-  const { target } = collectorTarget(access.url);
-  const begun = c.clock.monoMs();
+  let begun = c.clock.monoMs();
   const result = (moved: number, failure: Failure | null) => ({ moved, ms: c.clock.monoMs() - begun, failure });
-  const { step, connection } = await connectTo(peer, c.limits.tcp_ms, c.deps.probe);
+  const { step, connection } = await connectTo(to.peer, c.limits.tcp_ms, c.deps.probe);
   if (connection === null) return result(0, step.failure);
   try {
     let stream: Duplex | null = null;
-    if (target.tls) {
-      const secured = await tlsStep(
-        connection,
-        { sni: target.sni },
-        { ack_ms: c.limits.ack_ms, timeout_ms: c.limits.tls_ms },
-      );
+    if (to.tls) {
+      const limits = { ack_ms: c.limits.ack_ms, timeout_ms: c.limits.tls_ms };
+      const secured = await tlsStep(connection, { sni: to.sni }, limits);
       if (secured.stream === null) return result(0, secured.step.failure);
-      // The token goes over this connection: to nobody but the collector.
-      const pinned = access.pins.includes(secured.step.spki_sha256 ?? '');
-      if (access.pins.length > 0 ? !pinned : !secured.isTrusted) return result(0, 'ssl_unknown_authority');
+      if (!to.isTrusted(secured)) return result(0, 'ssl_unknown_authority');
       stream = secured.stream;
     }
+    begun = c.clock.monoMs();
     const { moved, end } = move(stream ?? connection.stream(), connection, wanted);
     const limits = { ack_ms: c.profile.bulk_ms, timeout_ms: c.profile.bulk_ms };
     const ended = end.then((failure) => ({ failure }));

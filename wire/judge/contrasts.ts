@@ -16,6 +16,8 @@ export interface Contrasts {
   nameFlips: Variant | null;
   /** Hellos that were tried and ended as ours did. */
   hellosAlike: number;
+  /** One of these was acknowledged, whatever became of ours: a hello as small as it passes, and the answer does not. */
+  isHelloAcked: boolean;
   /** Another port of the same address works; or only connects. */
   portWorks: Variant | null;
   portConnects: Variant | null;
@@ -37,6 +39,8 @@ export function contrastsOf({ variants }: ReachabilityRecord, failure: Ending | 
   const isHere = (variant: Variant): boolean => failure !== null && variant.address === failure.address;
   const isTls = failure?.layer === 'tls';
   const flips = (variant: Variant): boolean => isTls && isHere(variant) && passes(variant.operation, DEPTH.tls);
+  const hangs = (variant: Variant): boolean =>
+    isHere(variant) && variant.operation === 'tls_handshake' && variant.failure === 'generic_timeout_error';
   const works = (variant: Variant): boolean => variant.operation === null;
   const isInnocentWell = first(['innocent_at_collector'], works) !== null;
   return {
@@ -44,6 +48,7 @@ export function contrastsOf({ variants }: ReachabilityRecord, failure: Ending | 
     nameFlips: first(NAMES, flips),
     hellosAlike: variants.filter((v) => HELLOS.includes(v.variant) && isHere(v) && !passes(v.operation, DEPTH.tls))
       .length,
+    isHelloAcked: first(HELLOS, (variant) => hangs(variant) && variant.tx_unacked_bytes === 0) !== null,
     portWorks: first(['alt_port'], (variant) => isHere(variant) && works(variant)),
     portConnects: first(['alt_port'], (variant) => isHere(variant) && passes(variant.operation, DEPTH.tcp)),
     portFails: first(['alt_port'], (variant) => isHere(variant) && !passes(variant.operation, DEPTH.tcp)),

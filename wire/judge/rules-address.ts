@@ -43,9 +43,14 @@ function banned({ failure, inside, past, contrasts, t }: Facts): Finding | null 
   };
 }
 
-/** Large packets are lost: the small ones of a handshake pass and are acknowledged, whatever the hello says. */
+/**
+ * Large packets are lost: the small ones of a handshake pass and are acknowledged, whatever the hello says. A hello with a
+ * post-quantum key is a large packet itself; then a smaller one is acknowledged.
+ */
 function pmtu({ failure, contrasts }: Facts): Finding | null {
-  const isHung = failure?.layer === 'tls' && hasSign(failure, 'acked', 'silent');
+  const isHung =
+    failure?.layer === 'tls' &&
+    (hasSign(failure, 'acked', 'silent') || (hasSign(failure, 'unacked') && contrasts.isHelloAcked));
   if (!isHung || contrasts.hellosAlike === 0 || contrasts.helloFlips !== null || contrasts.diesAtCollector !== null)
     return null;
   return {
@@ -55,7 +60,7 @@ function pmtu({ failure, contrasts }: Facts): Finding | null {
     flags: ['pmtu'],
     confidence: 0.5,
     evidence: [
-      `The hello was acknowledged, and ${contrasts.hellosAlike} other hellos hang as well: large packets may be lost.`,
+      `${hasSign(failure, 'unacked') ? 'A smaller' : 'The'} hello was acknowledged, and all ${contrasts.hellosAlike} other hellos hang as well: large packets may be lost.`,
     ],
   };
 }

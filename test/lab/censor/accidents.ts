@@ -1,7 +1,7 @@
 // What looks like a censor and is none, and a world in which all is well.
 import { ISP_RESOLVER, KNOWN_PAGE, POOL, PORTAL, SITES } from './places.ts';
 import { securely, subscribed, talked } from './proofs.ts';
-import type { BoxRule } from '../box/box-rules.ts';
+import type { BoxRule, When } from '../box/box-rules.ts';
 import type { Technique } from './techniques.ts';
 
 const innocent = { innocent: true, target: 'plain' } as const;
@@ -42,13 +42,12 @@ export const accidents: Technique[] = [
   },
   {
     ...{ name: 'pmtu_hole', ...innocent, target: 'tls', allowed: ['inconclusive', 'degraded', 'pool_refuses'] },
-    why: 'large packets vanish: the hello is acknowledged, and no name or version changes anything (section 3.4, trap 2)',
-    setup: (vary) => ({
-      rules: [
-        { when: { hosts: [POOL.address], longer_than: Math.round(vary.between(1200, 1400)) }, do: { drop: true } },
-      ],
-      delay_ms: vary.between(5, 40),
-    }),
+    why: 'large packets vanish: a hello is acknowledged, and no name or version changes anything (section 3.4, trap 2)',
+    setup(vary) {
+      const ways = vary.pick<Pick<When, 'way'>>({}, { way: 'down' });
+      const when = { hosts: [POOL.address], longer_than: Math.round(vary.between(1200, 1400)), ...ways };
+      return { rules: [{ when, do: { drop: true } }], delay_ms: vary.between(5, 40) };
+    },
     proof: securely((named, nameless) => [named, nameless].every((t) => t.connected_ms !== null && !t.secure)),
   },
   {

@@ -10,13 +10,12 @@ import type { PlainResult } from './plain-client.ts';
 import { PROOF_SCALE, TECHNIQUES, varied, type Proof } from './techniques.ts';
 
 const CLIENT = join(import.meta.dirname, 'plain-client.ts');
+const env = { PATH: process.env['PATH'] ?? '' };
 let dir: string;
 let certificates: Certificates;
 
 async function see(world: World, proof: Proof): Promise<PlainResult[]> {
-  const client = await world.start('worker', [process.execPath, CLIENT, JSON.stringify(proof.ops)], {
-    PATH: process.env['PATH'] ?? '',
-  });
+  const client = await world.start('worker', [process.execPath, CLIENT, JSON.stringify(proof.ops)], env);
   return JSON.parse(client.all) as PlainResult[];
 }
 
@@ -26,7 +25,7 @@ describe.skipIf(process.getuid?.() !== 0)('every technique, by plain sockets (ro
   beforeAll(async () => {
     dir = await mkdtemp(join(tmpdir(), 'spotrig-box-'));
     certificates = await makeCertificates(dir);
-    clean = await makeLabWorld({ rules: [], delay_ms: 20, seed: 1, scale: 1 }, certificates);
+    clean = await makeLabWorld({ rules: [], delay_ms: 20, seed: 1, scale: 1 }, certificates, env);
   });
   afterAll(async () => {
     await clean.close();
@@ -42,7 +41,7 @@ describe.skipIf(process.getuid?.() !== 0)('every technique, by plain sockets (ro
       expect(proof.struck(well), `in a clean world: ${JSON.stringify(well)}`).toBe(false);
       expect(clean.strikes.length).toBe(before);
       const set = technique.setup(varied(0, PROOF_SCALE));
-      const world = await makeLabWorld({ ...set, seed: 1, scale: 1 }, certificates);
+      const world = await makeLabWorld({ ...set, seed: 1, scale: 1 }, certificates, env);
       try {
         const results = await see(world, proof);
         expect(proof.struck(results), JSON.stringify(results)).toBe(true);

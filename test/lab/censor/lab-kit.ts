@@ -3,6 +3,7 @@ import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
+import { Limit } from '../../../reporter/net/limits.ts';
 import { untilReady, type World } from '../box/world.ts';
 import { makeCertificates, type Certificates } from './certificates.ts';
 import { COLLECTOR, ISP_RESOLVER, POOL } from './places.ts';
@@ -12,6 +13,7 @@ export const TLS_URL = `stratum+ssl://${POOL.host}:${POOL.tlsPort}`;
 export const COLLECTOR_URL = `https://${COLLECTOR.host}:${COLLECTOR.port}`;
 
 const SPOTRIG = resolve(import.meta.dirname, '../../../bin/spotrig.js');
+const STARTS_AT_ONCE = 2;
 const ADMIN_TOKEN = 'l'.repeat(32);
 /** The lab's pool may be asked at once, and the lab's range is nobody's. */
 const CONFIG = `name = "outside"
@@ -31,6 +33,10 @@ dialect = "bitcoin"
 export interface LabKit {
   certificates: Certificates;
   token: string;
+  /** Of every program of a trial. */
+  env: Readonly<Record<string, string>>;
+  /** Runs it when few others start something: the start of a world is what needs the processor, and it would disturb the rest. */
+  starting<T>(start: () => Promise<T>): Promise<T>;
   /** Starts the true collector in the world's net, beyond the box, with a data folder of its own. */
   startCollector(world: World): Promise<void>;
   remove(): Promise<void>;
@@ -43,10 +49,14 @@ export async function makeLabKit(): Promise<LabKit> {
   const mint = [SPOTRIG, 'token', 'mint', '--worker', 'lab', '--data', template];
   const [certificates, minted] = await Promise.all([makeCertificates(dir), execa(process.execPath, mint)]);
   await writeFile(join(template, 'collector.toml'), CONFIG);
+  const env = { PATH: process.env['PATH'] ?? '', NODE_COMPILE_CACHE: join(dir, 'compiled') };
+  const starts = new Limit(STARTS_AT_ONCE);
   let collectors = 0;
   return {
     certificates,
     token: minted.stdout.trim(),
+    env,
+    starting: (start) => starts.hold(start),
     async startCollector(world) {
       collectors += 1;
       const data = join(dir, `collector-${collectors}`);
@@ -58,7 +68,7 @@ export async function makeLabKit(): Promise<LabKit> {
           ...[process.execPath, SPOTRIG, 'collector', '--data', data, '--log-level', 'warn'],
           ...['--listen', `${COLLECTOR.address}:${COLLECTOR.port}`, '--tls-cert', cert, '--tls-key', key],
         ],
-        { PATH: process.env['PATH'] ?? '', SPOTRIG_ADMIN_TOKEN: ADMIN_TOKEN },
+        { ...env, SPOTRIG_ADMIN_TOKEN: ADMIN_TOKEN },
       );
       await untilReady(program, undefined, (line) => line.includes('"collector listens"'));
     },

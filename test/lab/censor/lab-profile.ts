@@ -27,8 +27,8 @@ export function labProfile(scale: number, watch_s = WATCH_S): Partial<ProbeProfi
     ...{ control_ms: 30_000, control_wait_ms: 3000, control_again_ms: 1000, control_questions: 10 },
     ...{ attempt_pause_min_ms: 2000 * scale, attempt_pause_max_ms: 5000 * scale },
     ...{ pool_rest_ms: 10_000 * scale, variant_pause_ms: 2000 * scale, watch_ms: watch_s * 1000 * scale },
-    // A rate of 8 KB/s moves 64 KiB in it.
-    ...{ bulk_bytes: 65_536, bulk_ms: 9000 },
+    // A rate of 10 KB/s moves them in it.
+    ...{ bulk_bytes: 98_304, bulk_ms: 12_000 },
   };
 }
 

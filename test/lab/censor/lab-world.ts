@@ -23,7 +23,11 @@ const SERVERS = join(import.meta.dirname, 'net-servers.ts');
 const DEAD_HOST = join(import.meta.dirname, 'dead-host.py');
 
 /** Makes the world and starts its servers. */
-export async function makeLabWorld(setup: Setup, certificates: Certificates): Promise<World> {
+export async function makeLabWorld(
+  setup: Setup,
+  certificates: Certificates,
+  env: Readonly<Record<string, string>>,
+): Promise<World> {
   const { rules, delay_ms, seed } = setup;
   const { gone = false, ...pool } = setup.pool ?? {};
   const world = await makeWorld({
@@ -38,7 +42,6 @@ export async function makeLabWorld(setup: Setup, certificates: Certificates): Pr
         ...pool,
       },
     };
-    const env = { PATH: process.env['PATH'] ?? '' };
     const ports = [POOL.port, POOL.tlsPort, POOL_ALT_PORT].map(String);
     const started = [world.start('net', [process.execPath, SERVERS, JSON.stringify(spec)], env)];
     if (gone) started.push(world.start('net', [await python(), DEAD_HOST, POOL.address, ...ports], env));

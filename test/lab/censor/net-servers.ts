@@ -41,10 +41,17 @@ export interface PoolSpec {
   tls_max: 'TLSv1.2' | 'TLSv1.3';
 }
 
+/** As long as front pages are. */
+const FRONT_PAGE = `<!doctype html><title>a site</title>${'<p>words</p>'.repeat(12_000)}`;
+
 /** The known page, and `/bytes/<n>` for as many bytes. */
 function page(request: IncomingMessage, response: ServerResponse): void {
   const bytes = /^\/bytes\/([0-9]{1,7})$/.exec(request.url ?? '')?.[1];
   response.end(bytes === undefined ? KNOWN_PAGE.text : Buffer.alloc(Number(bytes)));
+}
+
+function frontPage(_: IncomingMessage, response: ServerResponse): void {
+  response.end(FRONT_PAGE);
 }
 
 function toPortal(_: IncomingMessage, response: ServerResponse): void {
@@ -83,7 +90,10 @@ await Promise.all([
   ...[ISP_RESOLVER, ...PUBLIC_RESOLVERS].map((address) => startDns(address, ZONE)),
   ...DOH.map(({ address }) => startDoh(address, ZONE, sites)),
   ...WEB_HOSTS.flatMap(({ address }) => {
-    return [listening(createHttpServer(page), 80, address), listening(createHttpsServer(sites, page), 443, address)];
+    return [
+      listening(createHttpServer(page), 80, address),
+      listening(createHttpsServer(sites, frontPage), 443, address),
+    ];
   }),
   ...[SINKHOLE, PORTAL.address].flatMap((address) => [
     listening(createHttpServer(toPortal), 80, address),

@@ -26,8 +26,8 @@ const { records } = await probeRun(
   {
     targets: spec.measures_collector ? [collectorRunTarget(spec.collector), ...pools] : pools,
     collectors: [{ url: spec.collector, pins: [], token: spec.token }],
-    ...{ profile: profileWith(spec.profile), agent: 'spotrig-probe/lab', depth: 'full', history: () => [] },
-    ...{ rest: new Map(), trace: () => undefined },
+    ...{ profile: profileWith(spec.profile), agent: 'spotrig-probe/lab', history: () => [] },
+    ...{ isWatched: true, isBulkDue: spec.measures_collector, isFull: false, rest: new Map(), trace: () => undefined },
   },
   netDeps(realClock, Math.random),
 );

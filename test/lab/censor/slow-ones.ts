@@ -13,7 +13,7 @@ export const slowOnes: Technique[] = [
     ...{ name: 'throttle', target: 'collector', allowed: ['blocked:throttled', 'degraded'] },
     why: 'a plateau of at most 256 kbit/s to the collector, ten times below the rate at home: row 5, or 6 where nobody outside confirms it',
     setup: (vary) => ({
-      rules: [{ when: abroad, do: { slow: Math.round(vary.between(8000, 24_000)) } }],
+      rules: [{ when: abroad, do: { slow: Math.round(vary.between(10_000, 16_000)) } }],
       delay_ms: vary.between(5, 40),
     }),
     proof: {

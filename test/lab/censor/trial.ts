@@ -7,7 +7,7 @@ import type { Verdict } from '../../../wire/verdict.ts';
 import type { World } from '../box/world.ts';
 import { COLLECTOR_URL, PLAIN_URL, TLS_URL, type LabKit } from './lab-kit.ts';
 import { labProfile, labThresholds } from './lab-profile.ts';
-import { makeLabWorld } from './lab-world.ts';
+import { makeLabWorld, type Setup } from './lab-world.ts';
 import type { ProbeSpec } from './probe-process.ts';
 import { varied, type Technique } from './techniques.ts';
 
@@ -29,11 +29,11 @@ const PROBE = join(import.meta.dirname, 'probe-process.ts');
 /** Runs it in a world of its own. Rejects when the lab itself fails, never for what the technique does. */
 export async function runTrial(technique: Technique, run: number, scale: number, kit: LabKit): Promise<TrialResult> {
   const begun = performance.now();
-  const world = await makeLabWorld({ ...technique.setup(varied(run, scale)), seed: run, scale }, kit.certificates);
+  const setup = { ...technique.setup(varied(run, scale)), seed: run, scale };
+  const world = await kit.starting(() => makeReady(setup, kit));
   let strikes = 0;
   let records: ReachabilityRecord[];
   try {
-    await kit.startCollector(world);
     records = [await measure(technique, scale, world, kit)];
     if (technique.again_after_s !== undefined) {
       await realClock.sleep(technique.again_after_s * 1000 * scale);
@@ -53,6 +53,17 @@ export async function runTrial(technique: Technique, run: number, scale: number,
   };
 }
 
+async function makeReady(setup: Setup, kit: LabKit): Promise<World> {
+  const world = await makeLabWorld(setup, kit.certificates, kit.env);
+  try {
+    await kit.startCollector(world);
+    return world;
+  } catch (error) {
+    await world.close();
+    throw error;
+  }
+}
+
 async function measure(technique: Technique, scale: number, world: World, kit: LabKit): Promise<ReachabilityRecord> {
   const spec: ProbeSpec = {
     // The pool's other port is its sibling: what works there and not here tells something.
@@ -61,7 +72,7 @@ async function measure(technique: Technique, scale: number, world: World, kit: L
     profile: labProfile(scale, technique.watch_s),
   };
   const probe = await world.start('worker', [process.execPath, PROBE, JSON.stringify(spec)], {
-    PATH: process.env['PATH'] ?? '',
+    ...kit.env,
     NODE_EXTRA_CA_CERTS: kit.certificates.authority,
   });
   try {
