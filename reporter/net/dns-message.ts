@@ -47,6 +47,16 @@ export function encodeQuery(id: number, name: string, family: Family): Buffer {
   return Buffer.concat([header, encoded, tail]);
 }
 
+/** Whether DNS can carry the name. */
+export function isDnsName(name: string): boolean {
+  try {
+    encodeQuery(0, name, 'A');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Reads a reply; null for anything that is not a well-formed one. Never throws. */
 export function decodeReply(message: Buffer): DnsReply | null {
   try {

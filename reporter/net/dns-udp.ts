@@ -21,7 +21,7 @@ export interface UdpDeps {
   udp: (type: 'udp4' | 'udp6') => Socket;
 }
 
-/** Asks and waits at most `timeoutMs`, then `lateMs` more for a second answer. Never rejects. */
+/** Asks and waits at most `timeoutMs`, then `lateMs` more for a second answer. Rejects only for a name that DNS cannot carry. */
 export function askUdp(
   resolver: { address: string; port: number },
   question: { name: string; family: Family },
@@ -31,6 +31,7 @@ export function askUdp(
   return new Promise((resolve) => {
     const begun = clock.monoMs();
     const id = randomInt(0x10000);
+    const query = encodeQuery(id, question.name, question.family);
     const socket = udp(isIPv6(resolver.address) ? 'udp6' : 'udp4');
     let first: { reply: DnsReply; ms: number } | null = null;
     /** Why what came was no answer; told when nothing better comes. */
@@ -69,7 +70,8 @@ export function askUdp(
     });
     // Connected: only this resolver's datagrams come in, and its port-unreachable comes as an error.
     socket.once('connect', () => {
-      socket.send(encodeQuery(id, question.name, question.family), (error) => {
+      if (isDone) return;
+      socket.send(query, (error) => {
         if (error !== null && first === null) finish(failureOf(error));
       });
     });

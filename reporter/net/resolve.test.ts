@@ -149,6 +149,7 @@ describe('all resolvers', () => {
       ],
     );
     expect(await resolvers.resolve('127.0.0.1')).toEqual([]);
+    expect((await resolvers.resolve('a..b')).map(({ transport }) => transport)).toEqual(['system', 'system']);
   });
 
   it('do not wait for a system that hangs, and do not ask it a second time meanwhile', async () => {

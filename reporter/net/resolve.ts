@@ -7,7 +7,7 @@ import type { ProbeDeps } from '../../stratum/probe/connection.ts';
 import { NAME_MAX_CHARS } from '../../wire/limits.ts';
 import type { DnsAnswer } from '../../wire/reachability.ts';
 import type { Failure } from '../../wire/failure.ts';
-import type { Family } from './dns-message.ts';
+import { isDnsName, type Family } from './dns-message.ts';
 import { askTcp, DohClient } from './dns-stream.ts';
 import { askUdp, type DnsResult, type UdpDeps } from './dns-udp.ts';
 import { Limit } from './limits.ts';
@@ -43,6 +43,7 @@ export class Resolvers {
   /** Every resolver's answer on a name; [] for a literal address. Never rejects. */
   async resolve(host: string): Promise<DnsAnswer[]> {
     if (isIP(host) !== 0) return [];
+    if (!isDnsName(host)) return this.#askSystem(host); // `a..b` in somebody's settings: it says what is wrong
     const { udp, tcp, dns_ms, dns_late_ms } = this.#profile;
     const { probe } = this.#deps;
     const ask = (
