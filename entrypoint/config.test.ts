@@ -86,6 +86,13 @@ describe('readConfig', () => {
     const own = { ...good, SPOTRIG_POOLS: 'stratum+tcp://me:pw1234@h:1', SPOTRIG_WALLET: '' };
     expect(complaintsOf(own)).toEqual([]);
     expect(complaintsOf({ ...own, SPOTRIG_RELAY: 'off' })).toHaveLength(1);
+    // Any pool may come to be used, not the first alone.
+    expect(complaintsOf({ ...own, SPOTRIG_POOLS: `${own.SPOTRIG_POOLS} tcp://h:2` })[0]).toContain('SPOTRIG_WALLET');
+    const direct = (pools: string): string[] => complaintsOf({ ...good, SPOTRIG_POOLS: pools, SPOTRIG_RELAY: 'off' });
+    expect(direct('ssl://h.example:1?sni=none tcp://h:2')).toEqual([]);
+    for (const option of ['tls=1.2', 'sni=other.example', 'socks5=p:1080']) {
+      expect(direct(`tcp://h:2 ssl://h.example:1?${option}`)[0], option).toContain('SPOTRIG_RELAY=off cannot use');
+    }
   });
 
   it('never shows a secret in a complaint, and registers each one', () => {
@@ -99,6 +106,8 @@ describe('readConfig', () => {
     const told = complaintsOf({ ...good, ...urls }).join(' ');
     expect(told).toMatch(/"c\.example".*"m\.example\/x"/);
     expect(told).not.toMatch(/bob|hunter22/);
+    complaintsOf({ ...good, SPOTRIG_POOLS: 'tcp://h:1?socks5=bob:prox%40pw@p:1' });
+    expect(scrub('prox@pw prox%40pw')).toBe('*** ***');
     readConfig(good);
     expect(scrub(`${token} hunter22 me:hunter22 pass word77`)).not.toMatch(/sr1|hunter22|word77/);
   });
