@@ -7,6 +7,7 @@ import type { HttpRequest } from '../platform/http.ts';
 import { silentLogger } from '../platform/logger.ts';
 import type { RunResult } from '../platform/process.ts';
 import { forgetSecrets, registerSecret } from '../platform/secrets.ts';
+import { reachabilityOf } from '../test/fakes/reachability.ts';
 import { FakeClock } from '../test/fakes/clock.ts';
 import { FakeCollector } from '../test/fakes/report-collector.ts';
 import type { WireRecord } from '../wire/records.ts';
@@ -254,11 +255,13 @@ describe('reporter', () => {
 
   it('tells how many reports a full disk cost, and keeps what is told once', async () => {
     const full = vi.spyOn(Spool.prototype, 'append').mockRejectedValue(new Error('ENOSPC: no space left on device'));
-    start();
+    const reporter = start();
+    reporter.measured(reachabilityOf());
     await pass(20_000);
     full.mockRestore();
     await pass(40_000);
     expect(of('host')).toHaveLength(1);
+    expect(of('reachability')).toHaveLength(1);
     expect(of('lifecycle').filter((e) => e.event === 'worker_started')).toHaveLength(1);
     expect(of('lifecycle').find((e) => e.event === 'spool_dropped')?.detail).toMatch(
       /^[12] reports could not be written/,

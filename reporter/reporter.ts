@@ -233,7 +233,7 @@ class RunningReporter implements Reporter {
     this.#uplink?.wake();
   }
 
-  /** What is told once (events, the host) waits for the next report when the disk does not take this one. */
+  /** What is told once (events, measurements, the host) waits for the next report when the disk does not take this one. */
   async #append(spool: Spool, reports: WireRecord[][]): Promise<void> {
     for (const [i, records] of reports.entries()) {
       try {
@@ -242,6 +242,8 @@ class RunningReporter implements Reporter {
         const left = reports.slice(i);
         this.#unspooled += left.length;
         this.#events = [...left.flat().filter((r) => r.kind === 'lifecycle'), ...this.#events].slice(-EVENTS_MAX);
+        const measured = left.flat().filter((r) => r.kind === 'reachability');
+        this.#measured = [...measured, ...this.#measured].slice(-MEASURED_MAX);
         this.#host ??= left.flat().find((r) => r.kind === 'host') ?? null;
         throw error;
       }
