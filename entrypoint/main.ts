@@ -23,10 +23,11 @@ import type { Reporter } from '../reporter/reporter.ts';
 import type { EventInput, MinerView } from '../reporter/run-view.ts';
 import type { Relay } from '../stratum/relay.ts';
 import { ShareMeter } from '../stratum/share-meter.ts';
+import type { Stall } from '../wire/reachability.ts';
 import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { readConfig, type Config, type Refusal } from './config.ts';
-import { EventQueue } from './event-queue.ts';
+import { HandOver } from './hand-over.ts';
 import { minerEnvironment } from './miner-env.ts';
 import { openMeterState, readMeterState } from './meter-state.ts';
 import { Supervisor } from './supervise/supervisor.ts';
@@ -63,6 +64,9 @@ const RESTART_MAX_MS = 120_000;
 const LAST_WORDS_MS = 1_500;
 /** The prober measures nothing before the miner hashes; its code is not worth a moment of the miner's start. */
 const PROBER_AFTER_MS = 5_000;
+/** What waits until the reporter, or the prober, is loaded. */
+const EVENTS_WAITING_MAX = 200;
+const STALLS_WAITING_MAX = 8;
 /** What the relay tells when a pool is lost or none is reached. */
 const POOL_FAULTS: ReadonlySet<string> = new Set(['pool_disconnected', 'pool_unreachable']);
 /** On the container's TERM: docker gives 10 s, so the miner is gone at 7 s at the latest. */
@@ -70,6 +74,12 @@ const END_LADDER: readonly LadderStep[] = [
   { signal: 'SIGINT', waitMs: 7_000 },
   { signal: 'SIGKILL', waitMs: 1_000 },
 ];
+
+/** A connection of the relay that died: `url` is the endpoint's. */
+interface PoolStall {
+  url: string;
+  stall: Stall;
+}
 
 async function main(): Promise<number> {
   const read = readConfig(process.env);
@@ -150,7 +160,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const running = await findRunningMiners(config.home);
   const ports = choosePorts(running, config.boot);
   const meter = await keptMeter(config, logger);
-  const events = new EventQueue();
+  const events = new HandOver<EventInput>(EVENTS_WAITING_MAX);
   const emit: WorkerDeps['emit'] = (event) => events.push(event);
   const supervisor = new Supervisor({
     adapter,
@@ -166,8 +176,9 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const poolUrl = (): string => relay?.state().pool ?? firstPool(config).url;
   const reporting = report({ config, logger, ports, meter, supervisor, events, poolUrl }, ending.signal);
   reporting.catch(onFault);
+  const stalls = new HandOver<PoolStall>(STALLS_WAITING_MAX);
   const probing = reporting.then((reporter) =>
-    probe({ config, logger, supervisor, events, reporter, relay: () => relay }, ending.signal),
+    probe({ config, logger, supervisor, events, stalls, reporter, relay: () => relay }, ending.signal),
   );
   // Mining and reports go on without it.
   probing.catch((error: unknown) => emit({ event: 'probe_failed', level: 'warn', detail: messageOf(error) }));
@@ -180,6 +191,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const deps: WorkerDeps = {
     ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
     ...{ mirrors, meter, supervisor, emit },
+    onStall: (url, stall) => stalls.push({ url, stall }),
   };
   if (config.relay) {
     relay = await openRelay(deps, ports);
@@ -213,7 +225,7 @@ async function report(
     ports: Ports;
     meter: ShareMeter;
     supervisor: Supervisor;
-    events: EventQueue;
+    events: HandOver<EventInput>;
     /** Of the endpoint in use. */
     poolUrl: () => string;
   },
@@ -265,13 +277,14 @@ async function probe(
     config: Config;
     logger: Logger;
     supervisor: Supervisor;
-    events: EventQueue;
+    events: HandOver<EventInput>;
+    stalls: HandOver<PoolStall>;
     reporter: Reporter;
     relay: () => Relay | null;
   },
   ending: AbortSignal,
 ): Promise<void> {
-  const { config, logger, supervisor, events, reporter, relay } = o;
+  const { config, logger, supervisor, events, stalls, reporter, relay } = o;
   const { probe: profile } = config;
   if (profile === null) return;
   await realClock.sleep(PROBER_AFTER_MS, ending).catch(() => undefined);
@@ -296,6 +309,7 @@ async function probe(
     },
   );
   ending.addEventListener('abort', () => sampler.stop(), { once: true });
+  stalls.handTo((stalled) => sampler.fault(stalled));
   events.handTo((event) => {
     reporter.event(event);
     if (POOL_FAULTS.has(event.event)) sampler.fault();

@@ -10,6 +10,7 @@ import { findMarked } from '../platform/process.ts';
 import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { KeyMemory } from '../stratum/pool-key.ts';
+import type { Stall } from '../wire/reachability.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
 import { route } from '../stratum/route.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
@@ -41,6 +42,8 @@ export interface WorkerDeps {
   meter: ShareMeter;
   supervisor: Supervisor;
   emit: (event: SupervisorEvent) => void;
+  /** The relay's connection to an endpoint died after it had served. */
+  onStall: (url: string, stall: Stall) => void;
 }
 
 /** Ports of the miner's API and of the relay; an adopted miner knows only the ones it was started with. */
@@ -90,6 +93,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports): Promise<Relay> 
       meter: deps.meter,
       algo: deps.config.algo,
       onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
+      onStall: deps.onStall,
     });
   try {
     return await open(ports.relay);

@@ -22,8 +22,11 @@ export const LINK_SOCKET = {
   allowHalfOpen: true,
 } as const;
 
-/** A connection that nobody reads yet, and how long TCP (and the proxy) took; or why there is none, `detail` in words. */
-export type Dialled = { socket: Socket; connect_ms: number } | { failure: Failure; detail: string | null };
+/**
+ * A connection that nobody reads yet, the one under TLS (or the same), and how long TCP (and the proxy) took; or why there is none,
+ * `detail` in words.
+ */
+export type Dialled = { socket: Socket; raw: Socket; connect_ms: number } | { failure: Failure; detail: string | null };
 
 export interface DialOptions {
   clock: Clock;
@@ -73,13 +76,14 @@ async function dialAddress(pool: PoolUrl, host: string, limitMs: number, options
       await throughSocks5(socket, pool.proxy, { host, port: pool.port });
     }
     const connect_ms = clock.monoMs() - startMs;
-    if (pool.tls === null) return { socket, connect_ms };
+    const raw = socket;
+    if (pool.tls === null) return { socket, raw, connect_ms };
     const { startTls, checkKey } = await import('./dial-tls.ts');
     const secure = startTls(socket, pool.host, pool.tls);
     socket = secure;
     await eventOf(socket, 'secureConnect');
     const detail = await checkKey(secure, pool, pool.tls.pins, options.keys);
-    if (detail === null) return { socket, connect_ms };
+    if (detail === null) return { socket, raw, connect_ms };
     socket.destroy();
     return { failure: 'ssl_unknown_authority', detail };
   } catch (error) {

@@ -6,6 +6,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { realClock } from '../platform/clock.ts';
 import { silentLogger } from '../platform/logger.ts';
 import { makeCertificate } from '../test/fakes/certificate.ts';
+import type { Stall } from '../wire/reachability.ts';
 import type { RelayEvent } from './pool-choice.ts';
 import { parsePoolUrl } from './pool-url.ts';
 import { startRelay, type Relay, type RelayTimers } from './relay.ts';
@@ -106,6 +107,7 @@ interface Rig {
   relay: Relay;
   meter: ShareMeter;
   events: RelayEvent[];
+  stalls: { url: string; stall: Stall }[];
   miner: Miner;
 }
 
@@ -117,16 +119,18 @@ async function rig(urls: string[], o: { country?: string; timers?: Partial<Relay
   });
   const meter = new ShareMeter(realClock);
   const events: RelayEvent[] = [];
+  const stalls: Rig['stalls'] = [];
   const relay = await startRelay({
     ...{ listenHost: '127.0.0.1', listenPort: 0, endpoints, meter, clock: realClock, logger: silentLogger },
     country: o.country ?? null,
     timers: { ...FAST, ...o.timers },
     onEvent: (event) => events.push(event),
+    onStall: (url, stall) => stalls.push({ url, stall }),
   });
   cleanups.push(() => relay.close());
   const miner = new Miner(relay.port);
   cleanups.push(() => miner.stop());
-  return { relay, meter, events, miner };
+  return { relay, meter, events, stalls, miner };
 }
 
 /** Logs in, hands in a share every few ms, and comes back when its connection ends; it knows nothing of pools. */
@@ -237,6 +241,13 @@ describe('failover', () => {
       ]);
       const why = fault === 'reset' ? 'connection_reset' : 'generic_timeout_error';
       expect(r.events[2]?.detail).toBe(`from ${first.url} to ${second.url}: ${why}`);
+      expect(r.stalls).toHaveLength(1);
+      const [{ url, stall } = { url: '', stall: null }] = r.stalls;
+      expect([url, stall?.end]).toEqual([first.url, fault === 'reset' ? 'rst' : 'silence']);
+      expect(stall?.raw_bytes).toBeGreaterThan(100);
+      expect(stall?.messages).toBeGreaterThan(0);
+      // The pool's kernel took what was sent: silent, but no lossy path.
+      expect(stall?.tx_unacked_bytes).toBe(fault === 'reset' ? null : 0);
       r.miner.stop();
       await until('all is told', () => r.relay.state().connections === 0);
       const window = r.meter.takeWindow();

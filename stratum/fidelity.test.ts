@@ -115,7 +115,8 @@ async function throughLink(
   const parsed = parsePoolUrl(`tcp://pool.example:1?dialect=${hintOf(t.session)}`);
   if (!('pool' in parsed)) throw new Error(parsed.complaints.join());
   const { pool } = parsed;
-  const leg = { place: 0, pool, socket: poolSide as Socket, connect_ms: 1 };
+  const socket = poolSide as Socket;
+  const leg = { place: 0, pool, socket, raw: socket, connect_ms: 1 };
   const meter = new ShareMeter(realClock);
   let submits = 0;
   meter.onSubmit = () => void (submits += 1);

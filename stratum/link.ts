@@ -3,12 +3,14 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
+import type { Stall } from '../wire/reachability.ts';
 import type { StratumEvent } from './dialects/dialect.ts';
 import { failureOf } from './failure-of.ts';
 import type { Leg } from './pool-choice.ts';
 import type { ReadAlong } from './read-along.ts';
 import type * as Reading from './reading.ts';
 import type { ShareMeter } from './share-meter.ts';
+import type { StallWatch } from './stall-watch.ts';
 
 /** How long a side may take to read what is left after the other has ended. */
 const LINGER_MS = 5000;
@@ -75,6 +77,7 @@ export class Link {
   readonly #dialling = new AbortController();
   #leg: Leg | null = null;
   #read: ReadAlong | null = null;
+  #watch: StallWatch | null = null;
   #end: LinkEnd | null = null;
   #cancelLinger: (() => void) | null = null;
   #cancelLook: (() => void) | null = null;
@@ -120,6 +123,15 @@ export class Link {
     return this.#end;
   }
 
+  /** How the pool's connection died after it had served; null while it lives, and where that is no sign of anything. */
+  get stall(): Stall | null {
+    if (this.#leg === null || this.#end?.by !== 'pool' || !this.isServed) return null;
+    const { failure } = this.#end;
+    const askedMs = this.#askedMs ?? this.#submittedMs;
+    const rawBytes = this.#leg.raw.bytesRead;
+    return this.#watch?.end({ failure, rawBytes, askedMs, nowMs: this.#endedAtMs }) ?? null;
+  }
+
   /** Gets a connection to a pool and lets the bytes flow. When there is none, the miner's connection is closed. */
   async open(): Promise<void> {
     // What reads is loaded with the first miner's connection: nothing of it may hold up the miner's start.
@@ -134,6 +146,7 @@ export class Link {
       return;
     }
     this.#leg = leg;
+    this.#watch = new reading.StallWatch(this.#o.clock.monoMs());
     const read = this.#readAlong(leg, reading);
     this.#read = read;
     const pool = leg.socket;
@@ -196,6 +209,7 @@ export class Link {
     if (miner.writable && !miner.write(chunk)) pool.pause();
     this.#askedMs = null;
     this.#hasPoolSpoken = true;
+    this.#watch?.heard(this.#o.clock.monoMs());
     if (!read.fromPool(chunk)) this.#cut();
     if (this.dialect === 'unknown') this.#served();
   }
@@ -241,10 +255,11 @@ export class Link {
     const silentMs = this.#sinceMs(this.#askedMs);
     const unansweredMs = this.#sinceMs(this.#submittedMs);
     const waitedMs = Math.max(silentMs, unansweredMs);
+    const isUnacked = waitedMs >= timers.unackedMs && (await this.#isUnacked());
     const isFrozen =
+      isUnacked ||
       silentMs >= (this.isServed ? timers.silentMs : timers.firstReplyMs) ||
-      (this.#hasAnswered && unansweredMs >= timers.unansweredMs) ||
-      (waitedMs >= timers.unackedMs && (await this.#isUnacked()));
+      (this.#hasAnswered && unansweredMs >= timers.unansweredMs);
     if (this.#end !== null) return;
     if (!isFrozen) {
       this.#lookLater();
@@ -260,6 +275,7 @@ export class Link {
     if (localPort === undefined || address === undefined || port === undefined) return false;
     const { readAck } = await import('./probe/ack.ts');
     const { tx_unacked_bytes, retransmits } = await readAck({ localPort, address, port });
+    this.#watch?.acked({ tx_unacked_bytes, retransmits });
     return (tx_unacked_bytes ?? 0) > 0 && (retransmits ?? 0) >= 3;
   }
 

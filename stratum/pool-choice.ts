@@ -53,6 +53,8 @@ export interface Leg {
   place: number;
   pool: PoolUrl;
   socket: Socket;
+  /** The connection under TLS, where the bytes of the wire are counted; without TLS the same. */
+  raw: Socket;
   connect_ms: number;
 }
 

@@ -7,6 +7,7 @@ import { messageOf, SpotrigError } from '../platform/errors.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { Dialect } from '../wire/dialect.ts';
+import type { Stall } from '../wire/reachability.ts';
 import { LINK_SOCKET } from './dial.ts';
 import { Link, LINK_TIMERS, type LinkEnd, type LinkTimers } from './link.ts';
 import { CHOICE_TIMERS, PoolChoice, type ChoiceTimers, type EndpointState, type RelayEvent } from './pool-choice.ts';
@@ -52,6 +53,8 @@ export interface RelayOptions {
   /** Keys of pools that sign their own certificates; a memory that ends with the process by default. */
   keys?: KeyMemory;
   onEvent(event: RelayEvent): void;
+  /** A connection died that had served: evidence about the endpoint of this url. */
+  onStall?(url: string, stall: Stall): void;
   /** The miner's name of the algorithm, for what its pools mean; a Bitcoin pool by default. */
   algo?: string;
   timers?: Partial<RelayTimers>;
@@ -111,8 +114,9 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
   }
 
   function onEnded(link: Link, { by, failure, silentMs }: LinkEnd): void {
-    const { leg } = link;
+    const { leg, stall } = link;
     if (leg === null) return;
+    if (stall !== null) options.onStall?.(leg.pool.url, stall);
     const isFault = by === 'pool' && failure !== null;
     const silence = silentMs === null ? '' : ` (no answer for ${(silentMs / 1000).toFixed(0)} s)`;
     const why = failure === null ? '' : `: ${failure}${silence}`;
