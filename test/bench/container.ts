@@ -104,8 +104,8 @@ export class Container {
     return {
       head_ms: trace.node - begunAt,
       node_ms: trace.preloaded - trace.node,
-      load_ms: trace.loop - trace.preloaded,
-      work_ms: trace.spawn - trace.loop,
+      load_ms: trace.loaded - trace.preloaded,
+      work_ms: trace.spawn - trace.loaded,
       exec_ms: minerAt - trace.spawn,
     };
   }

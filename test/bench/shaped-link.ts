@@ -33,25 +33,24 @@ export async function startShapedLink(o: {
       socket.on('error', () => undefined);
       socket.once('close', () => sockets.delete(socket));
     }
+    const up = new Later();
+    const down = new Later();
     const openMs = performance.now() + o.rtt_ms;
-    near.on('data', (chunk: Buffer) => {
-      realClock.setTimer(Math.max(halfMs, openMs - performance.now()), () => far.write(chunk));
-    });
+    near.on('data', (chunk: Buffer) => up.at(Math.max(performance.now() + halfMs, openMs), () => far.write(chunk)));
     let waiting = 0;
     far.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       waiting += chunk.length;
-      const nowMs = performance.now();
-      freeAtMs = Math.max(freeAtMs, nowMs) + (chunk.length / o.rate_bytes_s) * 1000;
+      freeAtMs = Math.max(freeAtMs, performance.now()) + (chunk.length / o.rate_bytes_s) * 1000;
       if (waiting > UNDER_WAY_MAX_BYTES) far.pause();
-      realClock.setTimer(freeAtMs + halfMs - nowMs, () => {
+      down.at(freeAtMs + halfMs, () => {
         waiting -= chunk.length;
         near.write(chunk);
         if (waiting <= UNDER_WAY_MAX_BYTES) far.resume();
       });
     });
     near.once('close', () => far.destroy());
-    far.once('close', () => realClock.setTimer(Math.max(0, freeAtMs - performance.now()) + halfMs, () => near.end()));
+    far.once('close', () => down.at(Math.max(freeAtMs, performance.now()) + halfMs, () => near.end()));
   });
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
@@ -65,4 +64,24 @@ export async function startShapedLink(o: {
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+/** Does things at their times and in the order in which they were given: timers of their own could overtake each other. */
+class Later {
+  readonly #things: { atMs: number; act: () => void }[] = [];
+
+  at(atMs: number, act: () => void): void {
+    this.#things.push({ atMs, act });
+    if (this.#things.length === 1) this.#wait();
+  }
+
+  #wait(): void {
+    const [next] = this.#things;
+    if (next === undefined) return;
+    realClock.setTimer(Math.max(0, next.atMs - performance.now()), () => {
+      const nowMs = performance.now() + 1;
+      while (this.#things[0] !== undefined && this.#things[0].atMs <= nowMs) this.#things.shift()?.act();
+      this.#wait();
+    });
+  }
 }

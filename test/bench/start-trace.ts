@@ -11,8 +11,8 @@ export interface ChildTrace {
   node: number;
   /** Before the bundle's first line. */
   preloaded: number;
-  /** The event loop's start, so the end of the bundle's synchronous part. */
-  loop: number;
+  /** The end of the bundle's synchronous part. */
+  loaded: number;
   /** The call that starts the child. */
   spawn: number;
 }
@@ -20,13 +20,14 @@ export interface ChildTrace {
 const { timeOrigin } = performance;
 const preloaded = timeOrigin + performance.now();
 const path = process.env['START_TRACE_FILE'];
+let loaded = 0;
+process.nextTick(() => (loaded = timeOrigin + performance.now()));
 
 subscribe('child_process', (message) => {
   const { process: child } = message as { process: EventEmitter & { spawnfile: string } };
   const spawn = timeOrigin + performance.now();
   child.once('spawn', () => {
-    const loop = timeOrigin + performance.nodeTiming.loopStart;
-    const trace: ChildTrace = { file: child.spawnfile, node: timeOrigin, preloaded, loop, spawn };
+    const trace: ChildTrace = { file: child.spawnfile, node: timeOrigin, preloaded, loaded, spawn };
     if (path !== undefined) appendFileSync(path, `${JSON.stringify(trace)}\n`);
   });
 });
