@@ -255,9 +255,9 @@ export const SETTINGS = {
   }),
   home: setting<string>({
     env: 'SPOTRIG_HOME',
-    syntax: 'absolute path',
+    syntax: 'path',
     fallback: '/var/lib/spotrig',
-    about: 'Where spotrig keeps everything it writes.',
+    about: 'Where spotrig keeps everything it writes. The head makes a relative path absolute, from the folder it starts in.',
     read: readHome,
   }),
   logLevel: setting<string>({

@@ -137,16 +137,10 @@ export class CryptonoteSession implements PoolSession {
   #submit(id: unknown, fields: Record<string, unknown>): void {
     const worker = this.#login ?? '';
     const verdict = this.#judge(fields);
-    const { books } = this.#context;
-    if (typeof verdict === 'string') books.reject(worker, verdict);
-    else {
-      books.accept(worker, verdict, Date.now());
-      this.#window = withShare(this.#window, verdict);
-    }
-    if (!this.#context.isAnswering()) {
-      books.unanswered(worker);
-      return;
-    }
+    const isAnswered = this.#context.isAnswering();
+    this.#context.books.enter(worker, verdict, { nowMs: Date.now(), isAnswered });
+    if (typeof verdict === 'number') this.#window = withShare(this.#window, verdict);
+    if (!isAnswered) return;
     if (typeof verdict === 'string') this.#refuse(id, ERRORS[verdict]);
     else this.#answer(id, { status: 'OK' });
     this.tick();

@@ -115,16 +115,10 @@ export class Sha256dSession implements PoolSession {
   #submit(id: unknown, params: unknown[]): void {
     const worker = typeof params[0] === 'string' && this.#logins.has(params[0]) ? params[0] : '';
     const verdict = this.#judge(params);
-    const { books } = this.#context;
-    if (typeof verdict === 'string') books.reject(worker, verdict);
-    else {
-      books.accept(worker, verdict, Date.now());
-      this.#window = withShare(this.#window, verdict);
-    }
-    if (!this.#context.isAnswering()) {
-      books.unanswered(worker);
-      return;
-    }
+    const isAnswered = this.#context.isAnswering();
+    this.#context.books.enter(worker, verdict, { nowMs: Date.now(), isAnswered });
+    if (typeof verdict === 'number') this.#window = withShare(this.#window, verdict);
+    if (!isAnswered) return;
     const error = typeof verdict === 'string' ? [...ERRORS[verdict], null] : null;
     this.#peer.send({ id, result: error === null ? true : null, error });
     this.tick();

@@ -37,24 +37,17 @@ export class ShareBooks {
     return book;
   }
 
-  /** One good share of so many expected hashes. */
-  accept(worker: string, work_hashes: number, nowMs: number): void {
+  /** One share: its expected hashes where it is good, else why it is refused; and whether the answer is held back. */
+  enter(worker: string, verdict: number | RejectReason, o: { nowMs: number; isAnswered: boolean }): void {
     const book = this.#book(worker);
-    book.accepted += 1;
-    book.work_hashes += work_hashes;
-    book.first_ms ??= nowMs;
-    book.last_ms = nowMs;
-  }
-
-  /** One refused share. */
-  reject(worker: string, reason: RejectReason): void {
-    const book = this.#book(worker);
-    book.rejected[reason] = (book.rejected[reason] ?? 0) + 1;
-  }
-
-  /** The answer to the last booked share was held back. */
-  unanswered(worker: string): void {
-    this.#book(worker).unanswered += 1;
+    if (typeof verdict === 'string') book.rejected[verdict] = (book.rejected[verdict] ?? 0) + 1;
+    else {
+      book.accepted += 1;
+      book.work_hashes += verdict;
+      book.first_ms ??= o.nowMs;
+      book.last_ms = o.nowMs;
+    }
+    if (!o.isAnswered) book.unanswered += 1;
   }
 
   /** A copy of all books. */
