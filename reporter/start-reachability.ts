@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import type { Clock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
+import { isInRanges, parseIp, rangesOf } from '../platform/ip-ranges.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import type { ReachabilityRecord } from '../wire/reachability.ts';
 import type { RunTarget } from './net/context.ts';
 import { netDeps } from './net/deps.ts';
-import { profileWith, type ProbeProfile } from './net/profile.ts';
+import { NOTHING_OUTSIDE, profileWith, type ProbeProfile } from './net/profile.ts';
 import { collectorRunTarget, poolTarget } from './net/targets.ts';
 import type { EventInput } from './run-view.ts';
 import { ReachabilitySampler, type Rank } from './samplers/reachability.ts';
@@ -58,7 +59,10 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
   return new ReachabilitySampler({
     targets: () => [...pools, ...collectors],
     collectors: s.collectors.map((url) => ({ url, pins: s.pins, token: s.token })),
-    profile: readProfile(s.profile, tell),
+    profile: readProfile(
+      isPractice([...pools, ...collectors]) ? { ...NOTHING_OUTSIDE, ...s.profile } : s.profile,
+      tell,
+    ),
     agent: `spotrig-probe/${s.version}`,
     timesPath: join(s.home, 'run', 'probe-times'),
     deps: netDeps(clock, random),
@@ -73,6 +77,15 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
     },
     onFault: tell,
   });
+}
+
+const LOOPBACK = rangesOf(['127.0.0.0/8', '::1/128']);
+
+/** All on this machine: nothing in the world outside bears on it, so nobody there is asked. */
+export function isPractice(targets: readonly Pick<RunTarget, 'target'>[]): boolean {
+  return targets.every(({ target: { host } }) =>
+    parseIp(host) === null ? host === 'localhost' : isInRanges(LOOPBACK, host),
+  );
 }
 
 function readProfile(override: object, tell: (detail: string) => void): ProbeProfile {

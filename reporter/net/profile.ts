@@ -173,6 +173,15 @@ export const DEFAULT_PROFILE: ProbeProfile = {
   fault_run_min_ms: 300_000,
 };
 
+/** Asks nobody but the targets themselves. */
+export const NOTHING_OUTSIDE = {
+  udp: [],
+  tcp: [],
+  doh: [],
+  baseline: [],
+  captive: null,
+} as const satisfies Partial<ProbeProfile>;
+
 /** The defaults with these fields in place of theirs. Throws SpotrigError `probe_profile` that says which field is wrong. */
 export function profileWith(override: unknown): ProbeProfile {
   if (typeof override !== 'object' || override === null || Array.isArray(override)) {

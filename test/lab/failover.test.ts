@@ -15,6 +15,7 @@ import { EventsAnswer, WorkersAnswer, type WorkerRow } from '../../wire/api.ts';
 import { writePracticeMinerLauncher } from '../rig/bundle.ts';
 import { startCollectorProcess, type CollectorProcess } from '../rig/collector-process.ts';
 import { startCryptonotePool } from '../rig/cryptonote-pool.ts';
+import { NOTHING_OUTSIDE } from '../../reporter/net/profile.ts';
 import { getJson, until } from '../rig/fleet.ts';
 import type { PracticePool } from '../rig/practice-pool.ts';
 import { startSha256dPool } from '../rig/sha256d-pool.ts';
@@ -157,6 +158,8 @@ async function startDrill(
       SPOTRIG_TOKEN: mintToken(keys, { worker: name, expires_s: Math.floor(Date.now() / 1000) + 3600 }),
       SPOTRIG_POOLS: urls.join(' '),
       SPOTRIG_WALLET: '4practicewallet',
+      // One of the pools has a name: without this the prober would ask the world about it.
+      SPOTRIG_PROBE: JSON.stringify(NOTHING_OUTSIDE),
       ...o.env,
     },
   });
