@@ -257,7 +257,8 @@ export const SETTINGS = {
     env: 'SPOTRIG_HOME',
     syntax: 'path',
     fallback: '/var/lib/spotrig',
-    about: 'Where spotrig keeps everything it writes. The head makes a relative path absolute, from the folder it starts in.',
+    about:
+      'Where spotrig keeps everything it writes. The head makes a relative path absolute, from the folder it starts in.',
     read: readHome,
   }),
   logLevel: setting<string>({
