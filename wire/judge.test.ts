@@ -516,6 +516,35 @@ const traps: Case[] = [
     { verdict: 'reachable' },
   ],
   [
+    '14 a man in the middle from the first sample on: his key is no good past',
+    seenTls(
+      { at_ms: 2_000_000, addresses: [tlsTrial(IP, 0, { spki_sha256: 'strange' })] },
+      {
+        controls: [{ ...tlsControl, at_ms: 2_000_000 }],
+        history: [
+          sampleOf({
+            ...{ target: tls, at_ms: 1_000_000, controls: [{ ...tlsControl, at_ms: 1_000_000 }] },
+            addresses: [tlsTrial(IP, 0, { spki_sha256: 'strange' })],
+          }),
+        ],
+      },
+    ),
+    { verdict: 'blocked:tls', method: 'mitm' },
+  ],
+  [
+    "14 a second server's key, known from before",
+    seenTls(
+      { at_ms: 2_000_000, addresses: [tlsTrial(IP, 0, { spki_sha256: 'second-key' })] },
+      {
+        controls: [{ ...tlsControl, at_ms: 2_000_000 }],
+        history: [
+          sampleOf({ target: tls, at_ms: 1_500_000, addresses: [tlsTrial(IP, 0, { spki_sha256: 'second-key' })] }),
+        ],
+      },
+    ),
+    { verdict: 'reachable' },
+  ],
+  [
     '14 a second server of the pool with another key, seen once',
     seenTls({ addresses: [tlsTrial(IP, 0, { spki_sha256: 'second-key' })] }),
     { verdict: 'reachable' },

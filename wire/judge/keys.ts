@@ -8,9 +8,9 @@ export interface ForeignKey {
   issuer: string | null;
   /** A fresh control saw another key at this very address. */
   isSameAddress: boolean;
-  /** This worker saw another key here earlier. */
+  /** This worker saw another key here earlier, to which no control objected. */
   isNewHere: boolean;
-  /** Other keys' sightings by controls, of any age. */
+  /** Other keys' sightings by controls, of any age, those of earlier samples among them. */
   sightings: number;
 }
 
@@ -26,6 +26,14 @@ function keysOf(trials: readonly AddressTrial[]): Seen[] {
   );
 }
 
+/** A key that the controls of the same moment saw another one for is no good past: who is always listened in on sees nothing new. */
+function undisputedKeysOf(old: ReachabilityRecord): Seen[] {
+  const theirs = old.controls.flatMap((sample) => keysOf(sample.trials));
+  const isDisputed = ({ key, address }: Seen): boolean =>
+    theirs.some((other) => other.address === address) && !theirs.some((other) => other.key === key);
+  return keysOf(old.addresses).filter((seen) => !isDisputed(seen));
+}
+
 /** The worker's key where neither any control nor this worker's own past knows it, on every address; null = nothing strange. */
 export function foreignKeyOf(
   record: ReachabilityRecord,
@@ -33,8 +41,11 @@ export function foreignKeyOf(
   controls: Controls,
 ): ForeignKey | null {
   const mine = keysOf(record.addresses);
-  const past = history.flatMap((old) => keysOf(old.addresses));
-  const theirs = controls.all.flatMap((sample) => keysOf(sample.trials));
+  const past = history.flatMap(undisputedKeysOf);
+  const samples = [...controls.all, ...history.flatMap((old) => old.controls)];
+  // A control answers from its cache for a while: that is one sighting.
+  const single = new Map(samples.map((sample) => [`${sample.by} ${sample.at_ms}`, sample]));
+  const theirs = [...single.values()].flatMap((sample) => keysOf(sample.trials));
   const fresh = controls.near.flatMap((sample) => keysOf(sample.trials));
   const known = new Set([...past, ...theirs].map((seen) => seen.key));
   const [first] = mine;
