@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { MinerAdapter } from '../../miners/miner.ts';
 import { realClock } from '../../platform/clock.ts';
 import { silentLogger } from '../../platform/logger.ts';
@@ -152,6 +152,7 @@ it('restarts a miner for a fault of the watchdog, with the evidence, and after t
   const ran = run(s, spec('trap "exit 0" INT; echo "last words"; while :; do sleep 0.05; done'));
   await started;
   const [first] = await running();
+  await vi.waitFor(async () => expect(await readFile(join(home, 'miner.log'), 'utf8')).toContain('last words'));
   const again = next('miner_started');
   s.observe(null);
   await again;
