@@ -13,7 +13,8 @@ const FOR_NODE = {
   target: 'node24',
   minify: true,
   legalComments: 'none',
-  charset: 'utf8',
+  // One character outside Latin-1 would double the text in V8's memory.
+  charset: 'ascii',
   logLevel: 'silent',
 } as const satisfies TransformOptions;
 
@@ -53,19 +54,20 @@ export async function bundleWorker(o: {
   });
   const atOnce = neededAtOnce(result.metafile, 'main.js');
   const parts: string[] = [];
+  const late: string[] = [];
   for (const { path, text } of result.outputFiles) {
-    const name = basename(path);
+    const name = JSON.stringify(`./${basename(path)}`);
     const body = await asFunctionBody(text);
-    parts.push(
-      `${JSON.stringify(`./${name}`)}:${atOnce.has(name) ? `(module,require)=>{${body}}` : JSON.stringify(body)}`,
-    );
+    if (atOnce.has(basename(path))) parts.push(`${name}:(module,require)=>{${body}}`);
+    else late.push(`//${name} ${JSON.stringify(body)}`);
   }
   if (atOnce.size === 0) throw new SpotrigError('bundle_empty', `esbuild made nothing of ${o.entry}`);
   const loader = await readFile(join(import.meta.dirname, '../../entrypoint/bootstrap/parts.ts'), 'utf8');
   const table = await transform(`const PARTS={\n${parts.sort().join(',\n')}};`, FOR_NODE);
+  const comments = `function LATE(){\n${late.sort().join('\n')}\n}\n`;
   const { code } = await transform(loader, { ...FOR_NODE, loader: 'ts', format: 'cjs' });
   const sources = [...atOnce].flatMap((name) => Object.keys(result.metafile.outputs[name]?.inputs ?? {}));
-  return { payload: Buffer.from(table.code + code), meta: result.metafile, atOnce: sources };
+  return { payload: Buffer.from(table.code + comments + code), meta: result.metafile, atOnce: sources };
 }
 
 async function asFunctionBody(text: string): Promise<string> {
