@@ -65,23 +65,23 @@ async function main(): Promise<number> {
   const results: TrialResult[] = [];
   const errors: string[] = [];
   const begun = performance.now();
-  const isStopped = { now: false };
-  const stop = (): void => {
-    isStopped.now = true;
-    void removeWorlds()
-      .then(() => kit.remove())
-      .finally(() => process.exit(130));
-  };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const stopped = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!stopped.signal.aborted) console.log(`${signal}: taking everything down`);
+      stopped.abort();
+      void removeWorlds();
+    });
+  }
   // The long ones first: the rest fits beside them. Runs of one technique are spread, so that no two moments are alike.
   const queue = Array.from({ length: runs }, (_, run) => techniques.map((technique) => ({ technique, run })))
     .flat()
     .toSorted((a, b) => (b.technique.again_after_s ?? 0) - (a.technique.again_after_s ?? 0));
   const total = queue.length;
   const worker = async (): Promise<void> => {
-    for (let next = queue.shift(); next !== undefined && !isStopped.now; next = queue.shift()) {
+    for (let next = queue.shift(); next !== undefined && !stopped.signal.aborted; next = queue.shift()) {
       try {
-        const result = await runTrial(next.technique, next.run, scale, kit);
+        const result = await runTrial(next.technique, next.run, scale, kit, stopped.signal);
         results.push(result);
         const { verdict, ms, is_allowed } = result;
         const mark = is_allowed ? 'ok   ' : 'WRONG';
@@ -90,6 +90,7 @@ async function main(): Promise<number> {
         console.log(`${mark} ${place.padStart(9)} ${next.technique.name} #${next.run}: ${verdict.verdict} (${took})`);
         if (!is_allowed) for (const line of verdict.evidence) console.log(`        ${line}`);
       } catch (error) {
+        if (stopped.signal.aborted) return;
         errors.push(`${next.technique.name} #${next.run}: ${messageOf(error)}`);
         console.log(`ERROR ${errors.at(-1)}`);
       }
@@ -108,6 +109,7 @@ async function main(): Promise<number> {
     `scale ${scale}, ${parallel} worlds at once, ${seconds} s, ${errors.length} trials that the lab itself failed`,
   );
   console.log(line);
+  if (stopped.signal.aborted) return 130;
   return holds && errors.length === 0 ? 0 : 1;
 }
 

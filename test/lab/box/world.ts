@@ -41,6 +41,7 @@ const KILL_ROUNDS = 20;
 let count = 0;
 /** Of this process, and not yet taken down. */
 const made = new Set<string>();
+let isOver = false;
 let pythonPath: Promise<string> | null = null;
 
 /** Path of Python itself: a version manager's shim in front of it would cost more than the box. */
@@ -59,6 +60,7 @@ export async function makeWorld(spec: WorldSpec): Promise<World> {
   count += 1;
   const name = `${spec.prefix}-${process.pid}-${count}`;
   const spaces = { worker: `${name}-w`, box: `${name}-b`, net: `${name}-n` };
+  if (isOver) throw new Error('no world is made any more');
   for (const space of Object.values(spaces)) made.add(space);
   try {
     await batch(Object.values(spaces).map((s) => `netns add ${s}`));
@@ -151,8 +153,9 @@ export async function removeStaleWorlds(prefix: string): Promise<number> {
   return stale.length;
 }
 
-/** Takes down all that this process has made and not closed. */
+/** Takes down all that this process has made and not closed; no world can be made after it. */
 export function removeWorlds(): Promise<void> {
+  isOver = true;
   return removeSpaces([...made]);
 }
 

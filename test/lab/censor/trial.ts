@@ -27,7 +27,13 @@ export interface TrialResult {
 const PROBE = join(import.meta.dirname, 'probe-process.ts');
 
 /** Runs it in a world of its own. Rejects when the lab itself fails, never for what the technique does. */
-export async function runTrial(technique: Technique, run: number, scale: number, kit: LabKit): Promise<TrialResult> {
+export async function runTrial(
+  technique: Technique,
+  run: number,
+  scale: number,
+  kit: LabKit,
+  signal?: AbortSignal,
+): Promise<TrialResult> {
   const begun = performance.now();
   const setup = { ...technique.setup(varied(run, scale)), seed: run, scale };
   const world = await kit.starting(() => makeReady(setup, kit));
@@ -36,7 +42,7 @@ export async function runTrial(technique: Technique, run: number, scale: number,
   try {
     records = [await measure(technique, scale, world, kit)];
     if (technique.again_after_s !== undefined) {
-      await realClock.sleep(technique.again_after_s * 1000 * scale);
+      await realClock.sleep(technique.again_after_s * 1000 * scale, signal);
       records.unshift(await measure(technique, scale, world, kit));
     }
     strikes = world.strikes.length;
