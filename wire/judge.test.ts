@@ -458,6 +458,16 @@ const traps: Case[] = [
     { verdict: 'inconclusive' },
   ],
   [
+    'local loss: the one question to the resolver was lost, half of the sites were lucky',
+    seen({
+      baseline: baselineOf({ ru_ordinary: { ms: 1900 } }),
+      dns: [answerOf({ addresses: [], failure: 'generic_timeout_error' }), answerOf({ transport: 'doh' })],
+      addresses: [wellTrial(IP)],
+      control_addresses: [],
+    }),
+    { verdict: 'inconclusive' },
+  ],
+  [
     '2 PMTU hole',
     seenTls({
       addresses: thrice((n) => tlsTrial(IP, n, acked)),

@@ -19,6 +19,8 @@ export interface Line {
   /** A Russian site answers: what freezes and slowness are compared with. */
   isRussiaUp: boolean;
   isLossy: boolean;
+  /** At least one Russian site was late or silent: a silence may be a lost packet. */
+  isNearHurt: boolean;
 }
 
 const isUp = (site: BaselineSite): boolean => site.operation === null;
@@ -47,6 +49,7 @@ export function lineOf({ baseline, at_ms }: ReachabilityRecord, t: Thresholds): 
     isForeignDead,
     isRussiaUp: [...listed, ...russian].some(isUp),
     isLossy: !isAllowListed && !isForeignDead && isLossy(sites, t),
+    isNearHurt: hurtOf([...listed, ...russian], t).length > 0,
   };
 }
 
@@ -56,7 +59,13 @@ const isHurt = (site: BaselineSite, t: Thresholds): boolean =>
 
 /** Loss is spread over all targets, Russian ones too. */
 function isLossy(sites: readonly BaselineSite[], t: Thresholds): boolean {
-  const hurt = sites.filter((site) => isHurt(site, t));
+  const hurt = hurtOf(sites, t);
   const isNearHurt = hurt.some((site) => site.kind === 'ru_allowlisted' || site.kind === 'ru_ordinary');
   return sites.length > 1 && isNearHurt && hurt.length / sites.length >= t.lossy_sites;
+}
+
+function hurtOf(sites: readonly BaselineSite[], t: Thresholds): BaselineSite[] {
+  return sites.filter((site) =>
+    isUp(site) ? (site.ms ?? 0) >= t.slow_site_ms : site.failure === 'generic_timeout_error',
+  );
 }

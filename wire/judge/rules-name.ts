@@ -15,6 +15,9 @@ const blocked = ({ dnsFault, names }: Facts): Pick<Finding, 'verdict' | 'layer' 
 function lied(facts: Facts): Finding | null {
   const { dnsFault, others, names, controls, line } = facts;
   const isProven = dnsFault === 'race';
+  // One question that got no answer, on a line that loses packets, is no lie: nothing repeats it.
+  const isSilence = dnsFault === 'failed' && names.method === 'timeout';
+  if (isSilence && (line.isNearHurt || others.failed > 0)) return null;
   if (dnsFault === null || others.well === 0 || (controls.addresses.length === 0 && !isProven)) return null;
   const way = others.endings.find((ending) => ending.layer === 'done');
   return {
