@@ -132,17 +132,18 @@ had=$s
 ask $x "$m/$A/$1" "$s-"|head -c$(($2-s))|{ cat "$p";tee -pa "$p"; }|$3|head -c"$6">"$4"&
 job $!
 size "$p"
-# A link that freezes after some kilobytes, twice (y: once, since any connection may break): small ranges, each on a
-# connection of its own, four at once. Who answers with something else (a page, the whole file) is seen by the length; the
-# few bytes before are not trusted either. Over https a frozen connection gives no byte at all, but takes its time.
-# After some hundred KB, and then at eight times that, one connection for all of the rest is tried again: two breaks may have
-# been an accident, and ranges take minutes.
+# A link that freezes after some kilobytes: small ranges, each on a connection of its own, four at once. y says so: two
+# connections in a row that stalled, or four that broke at once, since any may break. Who answers with something else (a
+# page, the whole file) is seen by the length; the few bytes before are not trusted either. Over https a frozen connection
+# gives no byte at all, but takes its time.
+# After some hundred KB, and then at three times that, one connection for all of the rest is tried again: it may have been
+# an accident, and ranges take minutes.
 last=-1
 if ((s<$2&&s-had<65536));then
-n=$((y|(s>had)|SECONDS-b>9))
+n=$((y+(s>had)+3*(SECONDS-b>9)))
 truncate -s"$had" "$p"
 s=$had
-while ((y&&s<$2&&s>last&&s<8*had+400000));do
+while ((y>2&&s<$2&&s>last&&s<3*had+400000));do
 last=$s
 c=
 for i in 0 1 2 3;do
