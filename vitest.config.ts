@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: pure logic beside its source. integration: real processes and sockets on loopback, the built file among them; one file
-// at a time, because they measure and the machine may have two cores.
+// at a time, because they measure and the machine may have two cores. long: the same, for what takes too long for every `npm test`.
+// lab: with a real Docker engine or network namespaces.
 export default defineConfig({
   test: {
     projects: [
@@ -9,20 +10,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts', '**/*.test.tsx'],
-          exclude: ['node_modules/**', 'dist/**', 'test/integration/**', 'test/lab/**'],
+          exclude: ['node_modules/**', 'dist/**', 'test/{integration,long,lab}/**'],
           testTimeout: 20_000,
         },
       },
-      {
+      ...['integration', 'long'].map((name) => ({
         test: {
-          name: 'integration',
-          include: ['test/integration/**/*.test.ts'],
+          name,
+          include: [`test/${name}/**/*.test.ts`],
           globalSetup: ['test/integration/setup.ts'],
           fileParallelism: false,
           testTimeout: 200_000,
           hookTimeout: 120_000,
         },
-      },
+      })),
       {
         test: {
           name: 'lab',

@@ -1,16 +1,18 @@
 // npm test: checks, unit tests, integration tests. Under five minutes on two cores and without Docker.
-// With --lab the lab (a real Docker engine, see scripts/lab.ts) follows, and the last line counts both.
-import { $ } from 'zx';
-import { close, runProjects } from './vitest.ts';
+// With --lab the long tests and the lab (a real Docker engine, see scripts/lab.ts) follow, and the last line counts all.
 import { runLab } from './lab.ts';
+import { close, runProjects, runShown, sum, type Counts } from './vitest.ts';
 
-const { exitCode } = await $({ nothrow: true, stdio: 'inherit' })`node scripts/check.ts`;
-const counts = await runProjects('test', ['unit', 'integration']);
-if (exitCode !== 0) counts.failed += 1;
-if (process.argv.includes('--lab')) {
-  const lab = await runLab();
-  counts.passed += lab.passed;
-  counts.failed += lab.failed;
-  counts.skipped += lab.skipped;
+/** What only computes. The integration tests wait most of the time, so it runs beside them. */
+async function checksAndUnits(): Promise<Counts[]> {
+  const failed = (await runShown(['node', 'scripts/check.ts'], true)) === 0 ? 0 : 1;
+  return [{ passed: 0, failed, skipped: 0 }, await runProjects('unit', ['unit'], { beside: true })];
 }
-close(counts);
+
+const [computed, integration] = await Promise.all([checksAndUnits(), runProjects('integration', ['integration'])]);
+const counts = [...computed, integration];
+if (process.argv.includes('--lab')) {
+  counts.push(await runProjects('long', ['long']));
+  counts.push(await runLab());
+}
+close(sum(counts));

@@ -10,23 +10,33 @@ export interface Counts {
 
 const RESULTS = '.cache/results';
 
-/** Runs vitest for these projects, shows its output, and returns its counts; a run that wrote no result counts as one failure. */
+/**
+ * Runs vitest for these projects and returns its counts; a run that wrote no result counts as one failure. Its output is shown as it
+ * comes, or, for a run beside another one, at its end; that one also leaves the processor to the other.
+ */
 export async function runProjects(
   name: string,
   projects: readonly string[],
-  args: readonly string[] = [],
+  o: { beside?: boolean; args?: readonly string[] } = {},
 ): Promise<Counts> {
+  const { beside = false, args = [] } = o;
   const file = `${RESULTS}/${name}.json`;
   await mkdir(RESULTS, { recursive: true });
   await rm(file, { force: true });
   const wanted = projects.flatMap((p) => ['--project', p]);
-  const { exitCode } = await $({
-    nothrow: true,
-    stdio: 'inherit',
-  })`vitest run ${wanted} --reporter=default --reporter=json --outputFile.json=${file} ${args}`;
+  const flags = [...wanted, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`, ...args];
+  const exitCode = await runShown(['vitest', 'run', ...flags], beside);
   const counts = await readCounts(name);
   // Errors outside a test (an unhandled rejection, say) fail the run and are in no test's count.
   return exitCode === 0 || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}
+
+/** Runs a command, shows what it says, and returns its exit code; see `runProjects` about `beside`. */
+export async function runShown(argv: readonly string[], beside: boolean): Promise<number | null> {
+  if (!beside) return (await $({ nothrow: true, stdio: 'inherit' })`${argv}`).exitCode;
+  const { exitCode, stdout, stderr } = await $({ nothrow: true, quiet: true })`nice -n 10 ${argv}`;
+  process.stdout.write(stdout + stderr);
+  return exitCode;
 }
 
 /** The counts that a run left behind. */
@@ -42,6 +52,12 @@ async function readCounts(name: string): Promise<Counts> {
   } catch {
     return { passed: 0, failed: 1, skipped: 0 };
   }
+}
+
+/** The counts of several runs. */
+export function sum(all: readonly Counts[]): Counts {
+  const total = (key: keyof Counts): number => all.reduce((n, counts) => n + counts[key], 0);
+  return { passed: total('passed'), failed: total('failed'), skipped: total('skipped') };
 }
 
 /** Prints the plain closing line and sets the exit code. */

@@ -226,6 +226,16 @@ const techniques: Case[] = [
   ],
   ['17 freeze, seen once', seen({ stalls: [stallOf()] }), { verdict: 'blocked:throttled', confidence: 0.6 }],
   [
+    '16 loss: one silence, and another connection carried more',
+    seen({ stalls: [stallOf(), stallOf({ end: 'alive', raw_bytes: 33_000, tx_unacked_bytes: 0 })] }),
+    { verdict: 'degraded' },
+  ],
+  [
+    '16 loss: one silence, and an attempt that failed',
+    seen({ stalls: [stallOf()], addresses: [deadTrial(IP, 0), wellTrial(IP, 1), wellTrial(IP, 2)] }),
+    { verdict: 'degraded' },
+  ],
+  [
     '17 freeze, again as in an earlier sample',
     {
       ...seen({ at_ms: 900_000, baseline: baselineOf({}, { at_ms: 900_000 }), stalls: [stallOf()] }),

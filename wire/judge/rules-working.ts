@@ -26,9 +26,11 @@ function listed({ own, stalls, line, t }: Facts): Finding | null {
   };
 }
 
-function frozen({ own, stalls: { freeze }, line }: Facts): Finding | null {
+function frozen({ own, stalls: { freeze }, line, record }: Facts): Finding | null {
   if (own.well === 0 || freeze === null || line.up === 0 || line.isLossy) return null;
-  if (freeze.times === 1 && !freeze.isUnacked) return null;
+  // One silence where other attempts failed as well, or another connection carried more, is a lossy path: there one stalls by itself.
+  const isOutlived = record.stalls.some(({ end, raw_bytes }) => end === 'alive' && raw_bytes > freeze.count);
+  if (freeze.times === 1 && (!freeze.isUnacked || own.failed > 0 || isOutlived)) return null;
   const isRepeated = freeze.same === 'bytes' || freeze.same === 'packets';
   const unit = freeze.same === 'age' ? 'ms' : (freeze.same ?? 'bytes');
   return {

@@ -152,7 +152,7 @@ describe.concurrent('a miner that fails is told of with evidence, and restarted 
   it('claims a rate and hands in no share', async (test) => {
     const rig = await watched(test, 'no-share', 'no_share', [
       '--practice-throttle-hs',
-      '40',
+      '400',
       '--practice-inflate',
       '1000',
     ]);
