@@ -24,7 +24,7 @@ import { writePracticeMinerLauncher } from '../rig/bundle.ts';
 import { startSha256dPool } from '../rig/sha256d-pool.ts';
 import { until } from '../rig/fleet.ts';
 
-const LIMIT_MS = 90_000;
+const LIMIT_MS = 180_000;
 const BOOT = 'b'.repeat(32);
 const SHORT: Rule = { after_ms: 1_000, restarts_max: 1, memory_ms: 600_000 };
 /** The reporter polls every second and reports every three. */
