@@ -83,7 +83,7 @@ export const slowOnes: Technique[] = [
       rules: [{ when: { ...abroad, hosts: [POOL.address] }, do: { age: vary.between(10, 20) * vary.scale } }],
       delay_ms: vary.between(5, 40),
     }),
-    proof: subscribed(4000, (t) => t.bytes > 100 && (t.last_byte_ms ?? 0) < 2500 && t.end === null),
+    proof: subscribed(4000, (t) => t.bytes > 0 && (t.last_byte_ms ?? 0) < 2500 && t.end === null),
   },
   {
     ...{ name: 'two_stage_list', target: 'plain', allowed: ['blocked:tcp'], again_after_s: LIST_TIME_S },
