@@ -1,7 +1,7 @@
 // A worker's last hours as columns for a plot. Pure.
 import type { SeriesAnswer } from '../../wire/api.ts';
 import type { GpuRecord, HashrateRecord, SharesRecord } from '../../wire/records.ts';
-import type { SharesSums, Timed } from '../store/store.ts';
+import { NO_SHARES, type SharesSums, type Timed } from '../store/store.ts';
 import { DELIVERED_WINDOW_MS, type Delivered, deliveredOf } from './delivered.ts';
 import { sumOrNull } from './worker-row.ts';
 
@@ -63,15 +63,6 @@ function slidingDelivered(shares: readonly Timed<SharesRecord>[], ends: readonly
     return deliveredOf(sumShares(shares.slice(from, to)), newest);
   });
 }
-
-const NO_SHARES: SharesSums = {
-  records: 0,
-  window_ms: 0,
-  work_hashes: 0,
-  work_sq_hashes2: 0,
-  work_max_hashes: 0,
-  unmeasured: 0,
-};
 
 function sumShares(shares: readonly Timed<SharesRecord>[]): SharesSums {
   const sums = { ...NO_SHARES, records: shares.length };

@@ -10,17 +10,18 @@ import { GroupCommit } from './group-commit.ts';
 import type { SampleStore } from './sample-store.ts';
 import { SqliteSamples } from './sqlite-samples.ts';
 import { WalSync } from './wal-sync.ts';
-import type {
-  AddOutcome,
-  NewHello,
-  NewReport,
-  Revocation,
-  SeriesKinds,
-  Store,
-  StoredEvent,
-  Timed,
-  TokenIdentity,
-  WorkerFacts,
+import {
+  NO_SHARES,
+  type AddOutcome,
+  type NewHello,
+  type NewReport,
+  type Revocation,
+  type SeriesKinds,
+  type Store,
+  type StoredEvent,
+  type Timed,
+  type TokenIdentity,
+  type WorkerFacts,
 } from './store.ts';
 import { guarded, openDatabase, transaction } from './sqlite-file.ts';
 import {
@@ -240,14 +241,7 @@ class SqliteStore implements Store {
       hashrate: latest('hashrate'),
       shares: latest('shares'),
       gpu: latest('gpu'),
-      shares_window: row<WorkerFacts['shares_window']>(this.#sql.sharesSums, worker_no, since, boot_no) ?? {
-        records: 0,
-        window_ms: 0,
-        work_hashes: 0,
-        work_sq_hashes2: 0,
-        work_max_hashes: 0,
-        unmeasured: 0,
-      },
+      shares_window: row<WorkerFacts['shares_window']>(this.#sql.sharesSums, worker_no, since, boot_no) ?? NO_SHARES,
       last_event: tellingEvent(events),
     };
   }

@@ -63,6 +63,16 @@ export interface SharesSums {
   unmeasured: number;
 }
 
+/** Of a window without a record. */
+export const NO_SHARES: SharesSums = {
+  records: 0,
+  window_ms: 0,
+  work_hashes: 0,
+  work_sq_hashes2: 0,
+  work_max_hashes: 0,
+  unmeasured: 0,
+};
+
 /** The newest facts of one worker; those of a kind are of its current boot. */
 export interface WorkerFacts {
   id: string;
