@@ -59,10 +59,7 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
   return new ReachabilitySampler({
     targets: () => [...pools, ...collectors],
     collectors: s.collectors.map((url) => ({ url, pins: s.pins, token: s.token })),
-    profile: readProfile(
-      isPractice([...pools, ...collectors]) ? { ...NOTHING_OUTSIDE, ...s.profile } : s.profile,
-      tell,
-    ),
+    profile: readProfile(isPractice([...pools, ...collectors]) ? NOTHING_OUTSIDE : {}, s.profile, tell),
     agent: `spotrig-probe/${s.version}`,
     timesPath: join(s.home, 'run', 'probe-times'),
     deps: netDeps(clock, random),
@@ -88,11 +85,11 @@ export function isPractice(targets: readonly Pick<RunTarget, 'target'>[]): boole
   );
 }
 
-function readProfile(override: object, tell: (detail: string) => void): ProbeProfile {
+function readProfile(base: object, override: object, tell: (detail: string) => void): ProbeProfile {
   try {
-    return profileWith(override);
+    return profileWith({ ...base, ...override });
   } catch (error) {
     tell(`SPOTRIG_PROBE is not used: ${messageOf(error)}`);
-    return profileWith({});
+    return profileWith(base);
   }
 }
