@@ -87,6 +87,8 @@ export const ProbeProfile = z.strictObject({
   variant_pause_ms: Ms,
   /** Stays connected so long after a good answer where a stall is suspected. */
   watch_ms: Ms,
+  /** A connection that still brought something within this before the watch's end did not stand still. */
+  stall_quiet_ms: Ms,
 
   bulk_bytes: z.int().check(z.minimum(1024), z.maximum(1_048_576)),
   bulk_messages: z.int().check(z.minimum(1), z.maximum(1000)),
@@ -161,6 +163,7 @@ export const DEFAULT_PROFILE: ProbeProfile = {
   pool_rest_ms: 10_000,
   variant_pause_ms: 2000,
   watch_ms: 30_000,
+  stall_quiet_ms: 5_000,
 
   bulk_bytes: 131_072,
   bulk_messages: 48,

@@ -78,7 +78,7 @@ describe('a run against pools with trouble', () => {
   const FAST = profileWith({
     ...{ udp: [], tcp: [], doh: [], baseline: [], captive: null, bogons: [], reply_ms: 300, tls_ms: 300, ack_ms: 100 },
     ...{ attempt_pause_min_ms: 10, attempt_pause_max_ms: 20, variant_pause_ms: 5, close_ms: 200, bulk_ms: 2000 },
-    ...{ bulk_bytes: 65_536, bulk_messages: 40, watch_ms: 50 },
+    ...{ bulk_bytes: 65_536, bulk_messages: 40, watch_ms: 50, stall_quiet_ms: 20 },
   });
   const deps: NetDeps = netDeps(realClock, () => 0.5);
   const collector = async (): Promise<string> => {

@@ -217,7 +217,7 @@ class Run {
           upTo: isAsked ? 'answer' : 'tls',
           question:
             path !== null ? { kind: 'http', path } : request === null ? { kind: 'none' } : { kind: 'stratum', request },
-          ...(isWatched ? { watch_ms: c.profile.watch_ms } : {}),
+          ...(isWatched ? { watch: { watch_ms: c.profile.watch_ms, quiet_ms: c.profile.stall_quiet_ms } } : {}),
         },
         c.deps.probe,
       );

@@ -91,6 +91,8 @@ async function ask(
 export interface WatchLimits {
   /** How long the connection is watched. */
   watch_ms: number;
+  /** It stood still only if nothing came for this long before the watch's end: a lossy path has short gaps (facts/censorship.md 3.3, row 4). */
+  quiet_ms: number;
   /** After it, our FIN must be acknowledged or answered within this. */
   ack_ms: number;
 }
@@ -124,8 +126,8 @@ export async function watch(
   connection.finish();
   const answered = await within(clock, limits.ack_ms, connection.ended);
   const ack = await connection.ack();
-  const isSwallowed = answered === null && (ack.tx_unacked_bytes ?? 0) > 0;
   const idleMs = nowMs - frozenMs;
+  const isSwallowed = answered === null && (ack.tx_unacked_bytes ?? 0) > 0 && idleMs >= limits.quiet_ms;
   return isSwallowed ? stall('silence', frozenMs, ack, idleMs) : stall('alive', nowMs, ack, idleMs);
 }
 

@@ -5,7 +5,7 @@ import type { Failure, Operation } from '../../wire/failure.ts';
 import type { AddressTrial, Stall, Target } from '../../wire/reachability.ts';
 import { connectTo, type ProbeConnection, type ProbeDeps } from './connection.ts';
 import type { FirstRequest } from './first-request.ts';
-import { httpStep, stratumStep, watch } from './step-one.ts';
+import { httpStep, stratumStep, watch, type WatchLimits } from './step-one.ts';
 import { tlsStep, type TlsShape } from './tls.ts';
 
 /** Limits of the steps, ms. */
@@ -33,8 +33,8 @@ export interface TrialPlan {
   question: Question;
   /** How the hello differs from the plain one with the target's name; for variants. */
   shape?: Partial<TlsShape>;
-  /** Stays connected after a good answer, so long. */
-  watch_ms?: number;
+  /** Stays connected after a good answer. */
+  watch?: Pick<WatchLimits, 'watch_ms' | 'quiet_ms'>;
   agent: string;
   limits: TrialLimits;
 }
@@ -86,8 +86,8 @@ async function speak(
     return null;
   }
   trial.stratum = await stratumStep(connection, stream, question.request, wait);
-  if (trial.stratum.failure !== null || plan.watch_ms === undefined) return null;
-  return watch(connection, stream, begun, { watch_ms: plan.watch_ms, ack_ms: limits.ack_ms }, deps.clock);
+  if (trial.stratum.failure !== null || plan.watch === undefined) return null;
+  return watch(connection, stream, begun, { ...plan.watch, ack_ms: limits.ack_ms }, deps.clock);
 }
 
 /** Where a trial ended: the step that failed and its failure; both null when all its steps went well. */

@@ -5,7 +5,7 @@ import { DOH, KNOWN_PAGE, PUBLIC_RESOLVERS, SITES } from './places.ts';
 
 /** Ranges that no name of the lab's has but the liar's: the lab's own range would be a bogon elsewhere. */
 const BOGONS = ['0.0.0.0/8', '10.0.0.0/8', '100.64.0.0/10', '127.0.0.0/8', '192.168.0.0/16'];
-const WATCH_S = 30;
+const WATCH_S = 50;
 
 /**
  * The profile's fields that differ from the defaults. Timers that wait for the kernel (connect, hello, reply, ack) are cut
@@ -27,6 +27,8 @@ export function labProfile(scale: number, watch_s = WATCH_S): Partial<ProbeProfi
     ...{ control_ms: 30_000, control_wait_ms: 3000, control_again_ms: 1000, control_questions: 10 },
     ...{ attempt_pause_min_ms: 2000 * scale, attempt_pause_max_ms: 5000 * scale },
     ...{ pool_rest_ms: 10_000 * scale, variant_pause_ms: 2000 * scale, watch_ms: watch_s * 1000 * scale },
+    // A lost segment and three of its repetitions, all lost, are 1.4 s of silence on a path that is merely lossy.
+    stall_quiet_ms: 1500,
     // A rate of 10 KB/s moves them in it.
     ...{ bulk_bytes: 98_304, bulk_ms: 12_000 },
   };
