@@ -4,6 +4,7 @@
 import * as z from 'zod/mini';
 import { Dialect } from './dialect.ts';
 import { Amount, Count, Detail, EndpointUrl, LogLines, Name, Sha256, UnixMs } from './fields.ts';
+import { FrpRecord } from './frp.ts';
 import { GPUS_MAX, NAME_MAX_CHARS } from './limits.ts';
 import { ReachabilityRecord } from './reachability.ts';
 
@@ -188,6 +189,12 @@ export const LIFECYCLE_EVENTS = [
   'collector_blocked',
   'collector_unblocked',
   'probe_failed',
+  'frp_up',
+  'frp_down',
+  'frp_refused',
+  'frp_exposed',
+  'frp_egress_used',
+  'frp_egress_left',
   'gpu_tool_absent',
   'gpu_tool_failed',
   'spool_dropped',
@@ -240,5 +247,6 @@ export const WireRecord = z.discriminatedUnion('kind', [
   ReachabilityRecord,
   LifecycleRecord,
   LogRecord,
+  FrpRecord,
 ]);
 export type WireRecord = z.infer<typeof WireRecord>;
