@@ -49,6 +49,8 @@ const Url = z.string().transform((text, context) => {
   const parsed = parsePoolUrl(text);
   const complaints = 'pool' in parsed ? [] : parsed.complaints;
   if (/[@?#]/.test(text)) complaints.push('give it without login, options and tags');
+  if ('pool' in parsed && parsed.pool.frp !== null)
+    complaints.push('an export through frp is not measured: name the pool');
   for (const message of complaints) context.addIssue({ code: 'custom', message });
   return complaints.length === 0 && 'pool' in parsed ? parsed.pool : z.NEVER;
 });

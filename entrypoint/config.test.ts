@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { forgetSecrets, scrub } from '../platform/secrets.ts';
-import { readConfig, type Environment } from './config.ts';
+import { egressNames, readConfig, type Environment } from './config.ts';
 
 const token = `sr1.k1.rig-7.1800000000.${'A'.repeat(43)}`;
 const good: Environment = {
@@ -93,6 +93,22 @@ describe('readConfig', () => {
     for (const option of ['tls=1.2', 'sni=other.example', 'socks5=p:1080']) {
       expect(direct(`tcp://h:2 ssl://h.example:1?${option}`)[0], option).toContain('SPOTRIG_RELAY=off cannot use');
     }
+  });
+
+  it('reads what is reached through frp, and says what it cannot work without', () => {
+    const through = {
+      SPOTRIG_COLLECTOR: 'https://c.example.org/,https://c.example.org:443/#frp=collector',
+      SPOTRIG_POOLS: 'tcp://h:1 frp+stcp://me:hunter22@pool-a#KZ',
+    };
+    const complaints = complaintsOf({ ...good, ...through, SPOTRIG_RELAY: 'off', SPOTRIG_COLLECTOR_PIN: '' });
+    expect(complaints.filter((c) => c.includes('frp+stcp'))[0]).toContain('SPOTRIG_RELAY=off cannot use frp+stcp://');
+    expect(complaintsOf({ ...good, SPOTRIG_COLLECTOR: 'https://c.example.org#name' })[0]).toContain('frp=');
+    expect(complaintsOf({ ...good, SPOTRIG_COLLECTOR: 'ftp://c.example.org#frp=c' })[0]).toContain('not an http');
+    const many = Array.from({ length: 17 }, (_, i) => `frp+stcp://pool-${String(i)}`).join(' ');
+    expect(complaintsOf({ ...good, SPOTRIG_POOLS: many })[0]).toContain('17 exports');
+    expect(egressNames({ pools: [], collectors: ['https://c.example.org#frp=c', 'https://d.example.org'] })).toEqual([
+      'c',
+    ]);
   });
 
   it('never shows a secret in a complaint, and registers each one', () => {

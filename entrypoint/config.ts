@@ -1,6 +1,8 @@
 // The one reader of the environment: all of it at once, all complaints at once. The result is frozen.
 import { registerSecret, registerWallet } from '../platform/secrets.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
+import { parseCollectorAddress } from '../wire/collector-address.ts';
+import { EGRESS_MAX } from '../wire/limits.ts';
 import { parseToken } from '../wire/token.ts';
 import { Complaint, ENV_VALUE_MAX_CHARS, HEAD_VARIABLES, SETTINGS, type Setting } from './settings.ts';
 
@@ -121,9 +123,29 @@ function conflicts(values: Partial<SettingValues>): string[] {
       );
     }
   }
+  found.push(...egressConflicts(values));
   if ((values.collectorPins?.length ?? 0) > 0 && values.collectors?.some((url) => url.startsWith('http:')) === true) {
     found.push('SPOTRIG_COLLECTOR_PIN needs https addresses in SPOTRIG_COLLECTOR: plain http has no key to pin');
   }
+  return found;
+}
+
+/** What is reached through frp, by name: the exports that the settings speak of. */
+export function egressNames({ pools, collectors }: Pick<SettingValues, 'pools' | 'collectors'>): string[] {
+  const ofCollectors = collectors.map((address) => parseCollectorAddress(address)?.frp ?? null);
+  return [...new Set([...pools.map(({ frp }) => frp), ...ofCollectors])].filter((name) => name !== null);
+}
+
+/** What is missing for the exports that the settings speak of. */
+function egressConflicts({ pools = [], collectors = [], relay }: Partial<SettingValues>): string[] {
+  const found: string[] = [];
+  const names = egressNames({ pools, collectors });
+  if (names.length > EGRESS_MAX)
+    found.push(`SPOTRIG_POOLS and SPOTRIG_COLLECTOR name ${names.length} exports of frp; a worker takes ${EGRESS_MAX}`);
+  if (relay === false && pools.some(({ frp }) => frp !== null))
+    found.push(
+      'SPOTRIG_RELAY=off cannot use frp+stcp:// in SPOTRIG_POOLS: only the relay can go back to a direct pool',
+    );
   return found;
 }
 

@@ -26,7 +26,7 @@ import { ShareMeter } from '../stratum/share-meter.ts';
 import type { Stall } from '../wire/reachability.ts';
 import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
-import { readConfig, type Config, type Refusal } from './config.ts';
+import { egressNames, readConfig, type Config, type Refusal } from './config.ts';
 import { HandOver } from './hand-over.ts';
 import { minerEnvironment } from './miner-env.ts';
 import { openMeterState, readMeterState } from './meter-state.ts';
@@ -157,6 +157,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     process.on(signal, () => ending.abort(new Error(signal)));
   }
 
+  const egressPorts = await portsOfExports(config, logger);
   const running = await findRunningMiners(config.home);
   const ports = choosePorts(running, config.boot);
   const meter = await keptMeter(config, logger);
@@ -174,7 +175,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   });
   let relay: Relay | null = null;
   const poolUrl = (): string => relay?.state().pool ?? firstPool(config).url;
-  const reporting = report({ config, logger, ports, meter, supervisor, events, poolUrl }, ending.signal);
+  const reporting = report({ config, logger, ports, egressPorts, meter, supervisor, events, poolUrl }, ending.signal);
   reporting.catch(onFault);
   const stalls = new HandOver<PoolStall>(STALLS_WAITING_MAX);
   const probing = reporting.then((reporter) =>
@@ -190,7 +191,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   ];
   const deps: WorkerDeps = {
     ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
-    ...{ mirrors, meter, supervisor, emit },
+    ...{ mirrors, meter, supervisor, emit, egressPorts },
     onStall: (url, stall) => stalls.push({ url, stall }),
   };
   if (config.relay) {
@@ -223,6 +224,7 @@ async function report(
     config: Config;
     logger: Logger;
     ports: Ports;
+    egressPorts: ReadonlyMap<string, number>;
     meter: ShareMeter;
     supervisor: Supervisor;
     events: HandOver<EventInput>;
@@ -231,7 +233,7 @@ async function report(
   },
   ending: AbortSignal,
 ): Promise<Reporter> {
-  const { config, logger, ports, meter, supervisor, events, poolUrl } = o;
+  const { config, logger, ports, egressPorts, meter, supervisor, events, poolUrl } = o;
   const { adapter } = config.miner;
   await Promise.race([events.first, realClock.sleep(REPORTER_AFTER_MS, ending).catch(() => undefined)]);
   const { startReporter } = await import('../reporter/reporter.ts');
@@ -251,6 +253,7 @@ async function report(
     nvidiaSmiPath: 'nvidia-smi',
     ...{ worker: config.worker, boot: config.boot, token: config.token },
     ...{ collectors: config.collectors, pins: config.collectorPins },
+    exportPort: (name) => egressPorts.get(name) ?? 0,
     miner: minerView,
     meter: config.relay ? meter : null,
     hostExtras: {
@@ -314,6 +317,14 @@ async function probe(
     reporter.event(event);
     if (POOL_FAULTS.has(event.event)) sampler.fault();
   });
+}
+
+/** The visitors' ports of the exports that the settings name; nothing is loaded where they name none. */
+async function portsOfExports(config: Config, logger: Logger): Promise<ReadonlyMap<string, number>> {
+  const names = egressNames(config);
+  if (names.length === 0) return new Map();
+  const { keepEgressPorts } = await import('./frp/egress-ports.ts');
+  return keepEgressPorts({ home: config.home, boot: config.boot, names, logger });
 }
 
 /** The share meter, kept on disk at every change: it goes on where a Node of this boot was killed. */

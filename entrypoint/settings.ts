@@ -3,6 +3,7 @@
 import { chooseMiner, type MinerChoice } from '../miners/registry.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
 import { marketCountry, parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
+import { parseCollectorAddress } from '../wire/collector-address.ts';
 import { parseToken } from '../wire/token.ts';
 
 /** What is wrong with one value, as the end of a sentence that begins with the variable's name. */
@@ -43,6 +44,17 @@ function urls(text: string): string[] {
     if (url.username !== '' || url.password !== '') throw new Complaint('holds a login in an address; leave it out');
     return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
   });
+}
+
+/** As `urls`, and each may end in `#frp=name`. */
+function collectorUrls(text: string): string[] {
+  return words(text).length === 0
+    ? urls(text)
+    : words(text).flatMap((item) => {
+        const address = parseCollectorAddress(item);
+        if (address === null) throw new Complaint('holds a # that is not followed by frp= and the name of an export');
+        return urls(address.url).map((url) => (address.frp === null ? url : `${url}#frp=${address.frp}`));
+      });
 }
 
 function matching(pattern: RegExp, wanted: string): (text: string) => string {
@@ -118,10 +130,12 @@ const country = (text: string): string => {
 export const SETTINGS = {
   collectors: setting<string[]>({
     env: 'SPOTRIG_COLLECTOR',
-    syntax: 'http(s) addresses, separated by commas or blanks',
+    syntax: 'http(s) addresses, each with #frp=name or without, separated by commas or blanks',
     fallback: undefined,
-    about: 'Where reports go. The first one that answers is used.',
-    read: urls,
+    about:
+      'Where reports go. The first one that answers is used. With #frp=name the same collector is reached through that export of ' +
+      'frp, while none is reached directly.',
+    read: collectorUrls,
   }),
   collectorPins: setting<string[]>({
     env: 'SPOTRIG_COLLECTOR_PIN',
@@ -180,7 +194,8 @@ export const SETTINGS = {
     fallback: undefined,
     secret: true,
     about:
-      'Pools in order of preference; those tagged with the machine’s country come first. Schemes: stratum+tcp, stratum+ssl. ' +
+      'Pools in order of preference; those tagged with the machine’s country come first. Schemes: stratum+tcp, stratum+ssl; ' +
+      'frp+stcp://name is a pool behind an export of frp, used while no other works. ' +
       'A login of its own replaces the miner’s. Options: sni=none or a name; tls=1.2, 1.3 or 1.2-1.3; pin=base64 SHA-256 of ' +
       'public keys (SPKI), else the first key seen is remembered; socks5=[login:password@]host:port; dialect=kaspa and the like.',
     read: readPools,

@@ -58,6 +58,7 @@ function worker(onEvent: (event: SupervisorEvent) => void, clock: Clock = realCl
     env: {},
     random: () => 0,
     mirrors: [],
+    egressPorts: new Map(),
     meter: new ShareMeter(realClock),
     supervisor,
   };

@@ -11,7 +11,7 @@ import { startRelay, type Relay } from '../stratum/relay.ts';
 import type { ShareMeter } from '../stratum/share-meter.ts';
 import type { KeyMemory } from '../stratum/pool-key.ts';
 import type { Stall } from '../wire/reachability.ts';
-import type { PoolUrl } from '../stratum/pool-url.ts';
+import { throughVisitors, type PoolUrl } from '../stratum/pool-url.ts';
 import { route } from '../stratum/route.ts';
 import type { ArtifactStore } from './artifacts/store.ts';
 import type { Config, Environment } from './config.ts';
@@ -37,6 +37,8 @@ export interface WorkerDeps {
   clock: Clock;
   random: () => number;
   logger: Logger;
+  /** Visitors' loopback ports, by the export's name. */
+  egressPorts: ReadonlyMap<string, number>;
   /** Mirrors in order, for `<mirror>/artifacts/<sha256>`. */
   mirrors: readonly string[];
   meter: ShareMeter;
@@ -83,7 +85,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports): Promise<Relay> 
     startRelay({
       listenHost: '127.0.0.1',
       listenPort,
-      endpoints: deps.config.pools,
+      endpoints: throughVisitors(deps.config.pools, (name) => deps.egressPorts.get(name) ?? 0),
       country: deps.config.country,
       keys: keptKeys(deps),
       // "x" is what the miner says by itself: the line then passes unchanged.

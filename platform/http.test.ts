@@ -1,6 +1,11 @@
 import * as http from 'node:http';
 import * as https from 'node:https';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TLSSocket } from 'node:tls';
+import { execa } from 'execa';
 import { afterEach, expect, it } from 'vitest';
 import { makeCertificate } from '../test/fakes/certificate.ts';
 import { openBody } from './http-body.ts';
@@ -80,6 +85,44 @@ it('with a pin, takes a self-signed server by its key and sends nothing to anoth
   await expect(ask([Buffer.alloc(32).toString('base64')])).rejects.toMatchObject({ code: 'http_pin_mismatch' });
   await expect(ask([])).rejects.toMatchObject({ code: 'http_failed' });
   expect(requests).toBe(1);
+});
+
+it('speaks to the same server elsewhere: its Host, its name in TLS, its certificate', async () => {
+  const { key, cert, spki_sha256: pin } = await makeCertificate('collector.test');
+  const names: (string | false | null)[] = [];
+  const server = https.createServer({ key, cert }, (req, res) => res.end(req.headers.host));
+  server.on('secureConnection', (socket) =>
+    names.push((socket as TLSSocket & { servername: string | false }).servername),
+  );
+  const connectTo = { host: '127.0.0.1', port: await listen(server) };
+  const ask = (url: string, pins: string[]) =>
+    httpRequest({ url, connectTo, timeoutMs: 5000, maxBytes: 100, pinSha256: pins });
+  expect((await ask('https://collector.test:8480/v1', [pin])).body.toString()).toBe('collector.test:8480');
+  expect((await ask('https://203.0.113.5/', [pin])).body.toString()).toBe('203.0.113.5');
+  expect(names).toEqual(['collector.test', false]);
+  await expect(ask('https://collector.test:8480/', [])).rejects.toMatchObject({ code: 'http_failed' });
+  const plain = { host: '127.0.0.1', port: await listen(http.createServer((req, res) => res.end(req.headers.host))) };
+  const answer = await httpRequest({ url: 'http://c.test:81/', connectTo: plain, timeoutMs: 5000, maxBytes: 100 });
+  expect(answer.body.toString()).toBe('c.test:81');
+});
+
+it('checks the certificate by the server’s own name, wherever it is reached', async () => {
+  const { key, cert } = await makeCertificate('collector.test');
+  const port = await listen(https.createServer({ key, cert }, (_req, res) => res.end('in')));
+  const script = `import { httpRequest } from ${JSON.stringify(join(import.meta.dirname, 'http.ts'))};
+    for (const name of ['collector.test', 'other.test', '127.0.0.1']) {
+      const asked = httpRequest({ url: 'https://' + name + '/', connectTo: { host: '127.0.0.1', port: ${port} }, timeoutMs: 5000, maxBytes: 100 });
+      console.log(await asked.then((answer) => answer.body.toString(), (error) => error.cause?.code));
+    }`;
+  const dir = await mkdtemp(join(tmpdir(), 'spotrig-http-'));
+  try {
+    await writeFile(join(dir, 'ca.pem'), cert);
+    const env = { NODE_EXTRA_CA_CERTS: join(dir, 'ca.pem') };
+    const { stdout } = await execa(process.execPath, ['--input-type=module', '-e', script], { env });
+    expect(stdout.split('\n')).toEqual(['in', 'ERR_TLS_CERT_ALTNAME_INVALID', 'ERR_TLS_CERT_ALTNAME_INVALID']);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 });
 
 it('ends also when the answer wants to speak another protocol', async () => {

@@ -2,6 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type * as http from 'node:http';
 import type * as https from 'node:https';
+import { isIP } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { SpotrigError } from './errors.ts';
 
@@ -17,6 +18,8 @@ export interface HttpRequest {
   /** Base64 SHA-256 of the server's public key (SPKI); one must match. Replaces the check of the certificate's chain. */
   pinSha256?: readonly string[];
   signal?: AbortSignal;
+  /** Where the connection goes instead: what is asked for stays the URL's (Host, the name in TLS, the certificate's name). */
+  connectTo?: { host: string; port: number };
 }
 
 export interface HttpAnswer {
@@ -43,13 +46,19 @@ export function httpRequest(r: HttpRequest): Promise<HttpAnswer> {
     // Loaded at the first request: the two cost some milliseconds, and the miner's start comes first.
     const module = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http') as typeof http &
       typeof https;
+    const { connectTo } = r;
     const pinned = r.pinSha256 !== undefined && r.pinSha256.length > 0;
     const options: https.RequestOptions = {
       method: r.method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: { ...r.headers, ...(body === undefined ? {} : { 'content-length': String(body.byteLength) }) },
+      headers: {
+        ...(connectTo === undefined ? {} : { host: url.host }),
+        ...r.headers,
+        ...(body === undefined ? {} : { 'content-length': String(body.byteLength) }),
+      },
       agent: new module.Agent({ keepAlive: false, autoSelectFamily: false }),
       signal,
       ...(pinned ? { rejectUnauthorized: false } : {}),
+      ...(connectTo === undefined ? {} : elsewhere(url, connectTo)),
     };
     const fail = (error: unknown): void => {
       if (error instanceof SpotrigError) reject(error);
@@ -92,6 +101,16 @@ export function httpRequest(r: HttpRequest): Promise<HttpAnswer> {
       });
     } else request.end(body);
   });
+}
+
+/** Options for the URL's server at another address. An address has no name to send in TLS, but a certificate may carry it. */
+function elsewhere(url: URL, { host, port }: { host: string; port: number }): https.RequestOptions {
+  const name = url.hostname.replace(/^\[|\]$/g, '');
+  return {
+    ...{ hostname: host, port, servername: isIP(name) === 0 ? name : '' },
+    checkServerIdentity: (_name, certificate) =>
+      process.getBuiltinModule('node:tls').checkServerIdentity(name, certificate),
+  };
 }
 
 /** Whether the server's public key is one of these (base64 SHA-256 of the SPKI). */

@@ -45,8 +45,10 @@ export interface ReporterOptions {
   worker: string;
   boot: string;
   token: string;
-  /** Collector URLs in order of preference; with none everything stays in the spool. */
+  /** Addresses of collectors as in the settings, in order of preference; with none everything stays in the spool. */
   collectors: readonly string[];
+  /** Loopback port of an export's visitor (see Uplink). */
+  exportPort?: (name: string) => number;
   pins: readonly string[];
   /** SPOTRIG_HOME; the spool is under it. */
   home: string;
@@ -252,7 +254,7 @@ class RunningReporter implements Reporter {
 
   async #open(): Promise<Spool> {
     if (this.#spool !== null) return this.#spool;
-    const { home, boot, worker, token, collectors, pins, clock, random, http, logger } = this.#o;
+    const { home, boot, worker, token, collectors, exportPort, pins, clock, random, http, logger } = this.#o;
     const onEvent = (event: EventInput): void => this.event(event);
     const spool = await openSpool({
       dir: join(home, 'spool'),
@@ -260,7 +262,10 @@ class RunningReporter implements Reporter {
       onLoss: (kind, reports) => this.#sayLoss(kind, reports),
     });
     this.#spool = spool;
-    this.#uplink = new Uplink({ worker, token, collectors, pins, spool, clock, random, http, logger, onEvent });
+    this.#uplink = new Uplink({
+      ...{ worker, token, collectors, pins, spool, clock, random, http, logger, onEvent },
+      ...(exportPort === undefined ? {} : { exportPort }),
+    });
     return spool;
   }
 

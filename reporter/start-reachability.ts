@@ -5,6 +5,7 @@ import { messageOf } from '../platform/errors.ts';
 import { isInRanges, parseIp, rangesOf } from '../platform/ip-ranges.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { PoolUrl } from '../stratum/pool-url.ts';
+import { directCollectors } from '../wire/collector-address.ts';
 import type { Dialect } from '../wire/dialect.ts';
 import type { ReachabilityRecord } from '../wire/reachability.ts';
 import type { RunTarget } from './net/context.ts';
@@ -48,17 +49,22 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
   const tellNews = (event: EventInput | null): void => {
     if (event !== null) hooks.onEvent(event);
   };
-  const pools = s.pools.map((pool): RunTarget => {
-    const target = poolTarget(pool, s.dialect);
-    const login = target.target.dialect === 'cryptonote' ? (pool.login ?? s.wallet) : null;
-    return { ...target, login };
-  });
-  const collectors = s.collectors.map((url) => ({ url, ...collectorRunTarget(url) }));
+  // What is reached through frp is measured by the tunnel itself (its canary): here the way is frps's, and the prober's steps would
+  // tell of a visitor on this machine.
+  const pools = s.pools
+    .filter(({ frp }) => frp === null)
+    .map((pool): RunTarget => {
+      const target = poolTarget(pool, s.dialect);
+      const login = target.target.dialect === 'cryptonote' ? (pool.login ?? s.wallet) : null;
+      return { ...target, login };
+    });
+  const direct = directCollectors(s.collectors);
+  const collectors = direct.map((url) => ({ url, ...collectorRunTarget(url) }));
   const settingOf = new Map(collectors.map(({ url, target }) => [target.url, url]));
   const tell = (detail: string): void => hooks.onEvent({ event: 'probe_failed', level: 'warn', detail });
   return new ReachabilitySampler({
     targets: () => [...pools, ...collectors],
-    collectors: s.collectors.map((url) => ({ url, pins: s.pins, token: s.token })),
+    collectors: direct.map((url) => ({ url, pins: s.pins, token: s.token })),
     profile: readProfile(isPractice([...pools, ...collectors]) ? NOTHING_OUTSIDE : {}, s.profile, tell),
     agent: `spotrig-probe/${s.version}`,
     timesPath: join(s.home, 'run', 'probe-times'),

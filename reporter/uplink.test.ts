@@ -220,6 +220,56 @@ describe('uplink', () => {
     await finish(uplink, 1000);
   });
 
+  it('goes through an export while no direct collector works, says so, and goes back', async () => {
+    const spool = await spoolOf();
+    const ways: string[] = [];
+    const uplink = uplinkOf(spool, {
+      collectors: ['http://one.test#frp=c', 'http://one.test/', 'http://two.test'],
+      exportPort: () => 4100,
+      http: (r) => {
+        ways.push(`${new URL(r.url).host}${r.connectTo === undefined ? '' : ` by ${String(r.connectTo.port)}`}`);
+        return collector.http(r);
+      },
+    });
+    const send = async (detail: string): Promise<string | undefined> => {
+      const { length } = collector.stored;
+      await spool.append([event(detail)]);
+      uplink.wake();
+      await pass(60_000, () => collector.stored.length > length);
+      return ways.at(-1);
+    };
+    expect(await send('a')).toBe('one.test');
+    // Direct ones fail: it is asked after all of them, and again first when their time has come.
+    let isDirectWell = false;
+    collector.fate = () => (isDirectWell || ways.at(-1)?.includes('by') === true ? 'ok' : 'drop_before');
+    expect(await send('b')).toBe('one.test by 4100');
+    expect(ways.slice(1)).toEqual(['one.test', 'two.test', 'one.test by 4100']);
+    isDirectWell = true;
+    await pass(10_000);
+    expect(await send('c')).toBe('one.test');
+    // Blocked ones stand behind it, whatever is asked of them.
+    uplink.setRanking([
+      { url: 'http://one.test', verdict: 'blocked:tls' },
+      { url: 'http://two.test', verdict: 'blocked:throttled' },
+    ]);
+    expect(await send('d')).toBe('one.test by 4100');
+    uplink.setRanking([{ url: 'http://two.test', verdict: 'inconclusive' }]);
+    expect(await send('e')).toBe('two.test');
+    expect(events.map((e) => e.event)).toEqual([
+      ...['frp_egress_used', 'frp_egress_left', 'frp_egress_used', 'frp_egress_left'],
+    ]);
+    await finish(uplink, 1000);
+  });
+
+  it('uses no export where there is no way to any', async () => {
+    const spool = await spoolOf();
+    await spool.append([event('one')]);
+    const uplink = uplinkOf(spool, { collectors: ['http://one.test#frp=c', 'http://two.test'] });
+    await pass(5000, () => spool.stats().reports === 0);
+    expect(collector.seen.map(({ url }) => url)).toEqual(['http://two.test/v1/reports']);
+    await finish(uplink, 1000);
+  });
+
   it('tries everyone once more when it has to finish, and ends in time when one hangs', async () => {
     const spool = await spoolOf();
     await spool.append([event('one')]);

@@ -7,8 +7,9 @@ import type { Clock } from '../platform/clock.ts';
 import { messageOf } from '../platform/errors.ts';
 import type { HttpAnswer, httpRequest } from '../platform/http.ts';
 import type { Logger } from '../platform/logger.ts';
+import { parseCollectorAddress } from '../wire/collector-address.ts';
 import type { Envelope } from '../wire/envelope.ts';
-import { standing } from '../wire/standing.ts';
+import { EXPORT_STANDING, standing } from '../wire/standing.ts';
 import type { VerdictName } from '../wire/verdict.ts';
 import * as fit from './fit.ts';
 import type { EventInput } from './run-view.ts';
@@ -30,8 +31,10 @@ const compress = promisify(gzip);
 export interface UplinkOptions {
   worker: string;
   token: string;
-  /** Base URLs in order of preference. */
+  /** Addresses as in the settings (wire/collector-address.ts), in order of preference. */
   collectors: readonly string[];
+  /** Loopback port of an export's visitor. Left out: collectors behind exports are not used. */
+  exportPort?: (name: string) => number;
   /** Base64 SHA-256 of the collectors' keys; empty = the usual check. */
   pins: readonly string[];
   spool: Pick<Spool, 'peek' | 'ack'>;
@@ -42,9 +45,11 @@ export interface UplinkOptions {
   onEvent: (event: EventInput) => void;
 }
 
-/** One collector URL and when it may be tried again. */
+/** One way to a collector and when it may be tried again. */
 interface Route {
   url: string;
+  /** The export of frp that leads to it; null: it is reached directly. */
+  frp: { name: string; port: number } | null;
   /** Its place in the settings. */
   place: number;
   verdict: VerdictName | null;
@@ -67,6 +72,8 @@ export class Uplink {
   readonly #abort = new AbortController();
   readonly #done: Promise<void>;
   #finishing = false;
+  /** The last report that was taken went through an export. */
+  #isThrough = false;
   #lastSendMs = -Infinity;
   /** Ends the wait that is going on: always, or only one for want of reports. */
   #endWait: (() => void) | null = null;
@@ -75,27 +82,26 @@ export class Uplink {
 
   constructor(o: UplinkOptions) {
     this.#o = o;
-    this.#routes = o.collectors.map((url, place) => ({
-      url: url.replace(/\/+$/, ''),
-      place,
-      verdict: null,
-      notBeforeMs: 0,
-      failures: 0,
-      refusalSaid: false,
-    }));
+    this.#routes = o.collectors.flatMap((text, place) => routeOf(text, place, o.exportPort) ?? []);
+    this.#sort();
     this.#done = this.#run();
   }
 
   /**
-   * What the prober found about the collectors, by their URLs: blocked ones come last, none is dropped, and the order of the
-   * settings decides among equals. A URL that is not named keeps what was known.
+   * What the prober found about the collectors, by their URLs: those behind exports come after all direct ones but those that are
+   * blocked, none is dropped, and the order of the settings decides among equals. A URL that is not named keeps what was known.
    */
   setRanking(ranks: readonly { url: string; verdict: VerdictName | null }[]): void {
     for (const { url, verdict } of ranks) {
-      const route = this.#routes.find((r) => r.url === url.replace(/\/+$/, ''));
+      const route = this.#routes.find((r) => r.frp === null && r.url === url.replace(/\/+$/, ''));
       if (route !== undefined) route.verdict = verdict;
     }
-    this.#routes.sort((a, b) => standing(a.verdict) - standing(b.verdict) || a.place - b.place);
+    this.#sort();
+  }
+
+  #sort(): void {
+    const of = ({ frp, verdict }: Route): number => (frp === null ? standing(verdict) : EXPORT_STANDING);
+    this.#routes.sort((a, b) => of(a) - of(b) || a.place - b.place);
   }
 
   /** There is a new report. */
@@ -167,6 +173,7 @@ export class Uplink {
         timeoutMs: TRY_TIMEOUT_MS,
         maxBytes: ANSWER_MAX_BYTES,
         pinSha256: this.#o.pins,
+        ...(route.frp === null ? {} : { connectTo: { host: '127.0.0.1', port: route.frp.port } }),
         signal: this.#abort.signal,
       });
       return outcomeOf(answer, seq, this.#o.clock.nowMs());
@@ -177,6 +184,7 @@ export class Uplink {
 
   async #settle(entry: SpoolEntry, route: Route, outcome: Outcome): Promise<void> {
     if (outcome.kind === 'stored' || outcome.kind === 'unacceptable') {
+      this.#tellWay(route);
       if (route.failures > 0) this.#o.logger.info({ collector: route.url }, 'collector answers again');
       route.failures = 0;
       route.refusalSaid = false;
@@ -196,9 +204,22 @@ export class Uplink {
   #retryMs(route: Route, outcome: Exclude<Outcome, { kind: 'stored' | 'unacceptable' }>): number {
     const { random } = this.#o;
     if (outcome.kind === 'token_refused') return LONG_WAIT_MS * (0.9 + 0.2 * random());
-    const maxMs = this.#routes.length === 1 ? BACKOFF_MAX_ONE_MS : BACKOFF_MAX_SEVERAL_MS;
+    // One behind an export comes back with the tunnel, and what stands before it has failed.
+    const isAwaited = this.#routes.length === 1 || route.frp !== null;
+    const maxMs = isAwaited ? BACKOFF_MAX_ONE_MS : BACKOFF_MAX_SEVERAL_MS;
     const own = backoffMs(route.failures - 1, { baseMs: BACKOFF_BASE_MS, maxMs, random });
     return Math.max(own, outcome.retryAfterMs ?? 0);
+  }
+
+  /** Says when reports begin to need the operator's line, and when they no longer do. */
+  #tellWay({ url, frp }: Route): void {
+    if (this.#isThrough === (frp !== null)) return;
+    this.#isThrough = frp !== null;
+    this.#o.onEvent(
+      frp === null
+        ? { event: 'frp_egress_left', level: 'info', detail: fit.detail(`reports reach ${url} directly again`) }
+        : { event: 'frp_egress_used', level: 'warn', detail: fit.detail(`reports reach ${url} by export ${frp.name}`) },
+    );
   }
 
   #setAside(entry: SpoolEntry, why: string): void {
@@ -244,6 +265,14 @@ export class Uplink {
     }
     this.#endWait = null;
   }
+}
+
+/** null for one that cannot be used: the settings were read elsewhere, so it is one behind an export, without a way to any. */
+function routeOf(text: string, place: number, exportPort: UplinkOptions['exportPort']): Route | null {
+  const { url, frp } = parseCollectorAddress(text) ?? { url: '', frp: null };
+  if (url === '' || (frp !== null && exportPort === undefined)) return null;
+  const through = frp === null || exportPort === undefined ? null : { name: frp, port: exportPort(frp) };
+  return { url, frp: through, place, verdict: null, notBeforeMs: 0, failures: 0, refusalSaid: false };
 }
 
 /** What the answer means for this report. Only words that are the collector's own count as its refusal: a proxy may say 400 too. */

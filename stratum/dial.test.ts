@@ -60,6 +60,18 @@ describe('dialPool', () => {
     expect(await dial(`tcp://127.0.0.1:${String(port)}`)).toEqual({ failure: 'connection_refused', detail: null });
   });
 
+  it('takes a connection to a visitor for one only when it stays', async () => {
+    const { port } = await listening(createServer((socket) => setTimeout(() => socket.end(), 30)));
+    const through = (at: number) => dialPool({ ...pool('frp+stcp://pool-a'), port: at }, { clock: realClock, keys: new VolatileKeys() }); // prettier-ignore
+    expect(await through(port)).toEqual({ failure: 'eof_error', detail: null });
+    const good = await listening(createServer(echo));
+    const dialled = await through(good.port);
+    if ('socket' in dialled) sockets.push(dialled.socket);
+    expect(dialled).toMatchObject({ connect_ms: expect.any(Number) as number });
+    expect('connect_ms' in dialled && dialled.connect_ms).toBeLessThan(1000);
+    expect(await firstWord(dialled)).toBe('hello\n');
+  });
+
   it('gives up after 10 s', async () => {
     const asked: number[] = [];
     const hasty = {

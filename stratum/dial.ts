@@ -28,6 +28,12 @@ export const LINK_SOCKET = {
  */
 export type Dialled = { socket: Socket; raw: Socket; connect_ms: number } | { failure: Failure; detail: string | null };
 
+/**
+ * frpc takes every connection to a visitor, and closes it at once where nothing is behind it: the server has to be asked first.
+ * One that is still there after this leads somewhere, or to an exporting side that still dials; then its silence tells.
+ */
+const VISITOR_SETTLE_MS = 1_000;
+
 export interface DialOptions {
   clock: Clock;
   /** What is known of keys of pools: read and written for TLS without pins. */
@@ -76,6 +82,7 @@ async function dialAddress(pool: PoolUrl, host: string, limitMs: number, options
       await throughSocks5(socket, pool.proxy, { host, port: pool.port });
     }
     const connect_ms = clock.monoMs() - startMs;
+    if (pool.frp !== null) await settled(socket, clock);
     const raw = socket;
     if (pool.tls === null) return { socket, raw, connect_ms };
     const { startTls, checkKey } = await import('./dial-tls.ts');
@@ -93,6 +100,27 @@ async function dialAddress(pool: PoolUrl, host: string, limitMs: number, options
     cancel();
     signal?.removeEventListener('abort', onAbort);
   }
+}
+
+/** Rejects when a connection to a visitor ends before it can lead anywhere. Nothing is read of one that stays. */
+function settled(socket: Socket, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error): void => {
+      cancel();
+      socket.off('readable', onReadable);
+      socket.off('error', settle);
+      socket.off('close', onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onClose = (): void => settle(new FailureError('eof_error'));
+    // Either bytes, which a pool does not send before it is asked, or the end.
+    const onReadable = (): void => (socket.readableLength === 0 ? onClose() : settle());
+    const cancel = clock.setTimer(VISITOR_SETTLE_MS, () => settle());
+    socket.once('error', settle);
+    socket.once('close', onClose);
+    socket.on('readable', onReadable);
+  });
 }
 
 /** Resolves at the event, rejects with the socket's error, or when it closes without one. */

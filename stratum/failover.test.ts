@@ -8,7 +8,7 @@ import { silentLogger } from '../platform/logger.ts';
 import { makeCertificate } from '../test/fakes/certificate.ts';
 import type { Stall } from '../wire/reachability.ts';
 import type { RelayEvent } from './pool-choice.ts';
-import { parsePoolUrl } from './pool-url.ts';
+import { parsePoolUrl, throughVisitors } from './pool-url.ts';
 import { startRelay, type Relay, type RelayTimers } from './relay.ts';
 import type { EndpointRank } from './route.ts';
 import { ShareMeter } from './share-meter.ts';
@@ -111,12 +111,16 @@ interface Rig {
   miner: Miner;
 }
 
-async function rig(urls: string[], o: { country?: string; timers?: Partial<RelayTimers> } = {}): Promise<Rig> {
-  const endpoints = urls.map((url) => {
+async function rig(
+  urls: string[],
+  o: { country?: string; timers?: Partial<RelayTimers>; visitorPort?: number } = {},
+): Promise<Rig> {
+  const pools = urls.map((url) => {
     const parsed = parsePoolUrl(url);
     if (!('pool' in parsed)) throw new Error(parsed.complaints.join());
     return parsed.pool;
   });
+  const endpoints = throughVisitors(pools, () => o.visitorPort ?? 0);
   const meter = new ShareMeter(realClock);
   const events: RelayEvent[] = [];
   const stalls: Rig['stalls'] = [];
@@ -286,6 +290,36 @@ describe('failover', () => {
     const before = second.accepted;
     await until('more shares at the second', () => second.accepted > before + 5);
     expect(r.miner.connections).toBe(connections);
+  });
+
+  it('goes through frp while no direct one works, says so, and goes back', async () => {
+    const [direct, exported] = [await new FakePool().listen(), await new FakePool().listen()];
+    direct.behaviour = 'resets';
+    const o = { timers: { calmMs: 1500 }, visitorPort: exported.port };
+    const r = await rig(['frp+stcp://pool-a', direct.url], o);
+    await until('shares through frp', () => exported.accepted > 2);
+    expect(r.relay.state().pool).toBe('frp+stcp://pool-a');
+    direct.behaviour = 'serves';
+    await until('shares at the direct one', () => direct.accepted > 2);
+    const before = direct.accepted;
+    await until('more of them', () => direct.accepted > before + 20);
+    expect(exported.connections).toBe(1);
+    const told = r.events.filter((e) => e.event.startsWith('frp_') || e.event === 'pool_switched');
+    expect(told.map((e) => e.event)).toEqual(['frp_egress_used', 'frp_egress_left', 'pool_switched']);
+    expect(told[2]?.detail).toBe(`from frp+stcp://pool-a to ${direct.url}: a direct one is well again`);
+  });
+
+  it('does not leave a blocked one that works for a visitor with nothing behind it', async () => {
+    const [direct, exported] = [await new FakePool().listen(), await new FakePool().listen()];
+    exported.behaviour = 'ends';
+    const r = await rig([direct.url, 'frp+stcp://pool-a'], { visitorPort: exported.port });
+    await until('shares', () => direct.accepted > 2);
+    r.relay.setRanking([rank(direct, 'blocked:throttled')]);
+    await until('a look at the visitor', () => exported.connections > 0);
+    const before = direct.accepted;
+    await until('more shares', () => direct.accepted > before + 20);
+    expect(r.miner.connections).toBe(1);
+    expect(direct.connections).toBe(1);
   });
 
   it('uses the machine’s country first, and each endpoint’s own login', async () => {

@@ -20,6 +20,8 @@ export interface RelayEvent {
     | 'pool_login_refused'
     | 'pool_switched'
     | 'pool_key_changed'
+    | 'frp_egress_used'
+    | 'frp_egress_left'
   >;
   level: 'info' | 'warn';
   detail: string;
@@ -128,12 +130,24 @@ export class PoolChoice {
     this.#current = place;
     this.#lastServed = place;
     this.#health[place]?.served(nowMs);
-    if (from === null || from === place) return;
+    if (from === place) return;
+    this.#tellEgress(from, place);
+    if (from === null) return;
     this.#lastSwitchMs = nowMs;
     const why = this.#moveReason ?? this.#health[from]?.trouble ?? 'unknown';
     this.#moveReason = null;
     const detail = `from ${this.#endpoint(from).url} to ${this.#endpoint(place).url}: ${why}`;
     this.#o.emit({ event: 'pool_switched', level: 'warn', detail, failure: null });
+  }
+
+  /** Says when the miners begin to need the operator's line, and when they no longer do. */
+  #tellEgress(from: number | null, to: number): void {
+    const wasThrough = from !== null && this.#endpoint(from).frp !== null;
+    const pool = this.#endpoint(to);
+    if (wasThrough === (pool.frp !== null)) return;
+    const event = wasThrough ? 'frp_egress_left' : 'frp_egress_used';
+    const detail = wasThrough ? `the miner is at ${pool.url} again` : `the miner reaches its pool by ${pool.url}`;
+    this.#o.emit({ event, level: wasThrough ? 'info' : 'warn', detail, failure: null });
   }
 
   /** It did not come to a login, or went silent. */
@@ -242,11 +256,15 @@ export class PoolChoice {
     this.#isMoving = false;
     leg?.socket.destroy();
     if (leg === null || signal.aborted) return;
-    const verdict = this.#ranks.get(this.#endpoint(this.#current).url)?.verdict ?? null;
-    this.#moveReason = better.by === 'verdict' ? `verdict ${verdict ?? 'unknown'}` : 'the preferred one is well again';
+    this.#moveReason = this.#reasonToLeave(this.#endpoint(this.#current), better.by);
     this.#current = better.place;
     this.#lastSwitchMs = clock.monoMs();
     this.#o.onMove(better.place);
+  }
+
+  #reasonToLeave({ url, frp }: PoolUrl, by: 'verdict' | 'preference'): string {
+    if (by === 'preference') return 'the preferred one is well again';
+    return frp === null ? `verdict ${this.#ranks.get(url)?.verdict ?? 'unknown'}` : 'a direct one is well again';
   }
 
   #input(): RouteInput {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parsePoolUrl } from './pool-url.ts';
+import { parsePoolUrl, throughVisitors } from './pool-url.ts';
 
 describe('parsePoolUrl', () => {
   it('takes a full address apart', () => {
@@ -9,6 +9,7 @@ describe('parsePoolUrl', () => {
         scheme: 'stratum+tcp',
         host: 'ru.example.org',
         port: 5030,
+        frp: null,
         login: 'wallet.rig1',
         password: 'p@ss',
         tls: null,
@@ -41,6 +42,25 @@ describe('parsePoolUrl', () => {
     expect(parsed).toHaveProperty('complaints.length', 5);
     expect(JSON.stringify(parsed)).not.toContain('hunter2');
     expect(JSON.stringify(parsed)).toContain('stratum+udp is not supported');
+  });
+
+  it('takes the name of an export through frp in place of host and port', () => {
+    const parsed = parsePoolUrl('frp+stcp://wallet.rig:p%40ss@pool-a?dialect=kaspa#kz');
+    const wanted = { scheme: 'frp+stcp', host: '127.0.0.1', port: 0, frp: 'pool-a', login: 'wallet.rig', tls: null };
+    expect(parsed).toMatchObject({ pool: { ...wanted, dialect: 'kaspa', tags: ['RU'], url: 'frp+stcp://pool-a' } });
+    const pools = 'pool' in parsed ? [parsed.pool] : [];
+    expect(throughVisitors(pools, (name) => name.length)).toMatchObject([{ host: '127.0.0.1', port: 6 }]);
+  });
+
+  it.each([
+    ['frp+stcp://', 'name of an export'],
+    ['frp+stcp://pool-a:3333', 'name of an export'],
+    ['frp+stcp://1pool', 'name of an export'],
+    ['frp+stcp://pool.example.org', 'name of an export'],
+    ['frp+stcp://pool-a?sni=none', 'need stratum+ssl'],
+    ['frp+stcp://pool-a?socks5=proxy:1080', 'through frp'],
+  ])('refuses %s', (text, word) => {
+    expect(JSON.stringify(parsePoolUrl(text))).toContain(word);
   });
 
   const KEY = 'q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=';

@@ -1,9 +1,11 @@
 // The address of a pool as a setting: stratum+ssl://login:password@host:port?sni=none&tls=1.2&socks5=host:port#RU,KZ
+// or, of a pool that the operator exports through frp: frp+stcp://login:password@name?dialect=kaspa#RU
 import { isIP } from 'node:net';
 import { DIALECTS, type Dialect } from '../wire/dialect-names.ts';
+import { FRP_SERVICE } from '../wire/frp-names.ts';
 
 /** Schemes that the relay can dial. */
-const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl'] as const;
+const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl', 'frp+stcp'] as const;
 type PoolScheme = (typeof POOL_SCHEMES)[number];
 
 /** Spellings in use among miners. */
@@ -42,9 +44,12 @@ export interface ProxyOptions {
 /** One endpoint of a pool, taken apart. */
 export interface PoolUrl {
   scheme: PoolScheme;
-  /** Name in lower case, or an address without brackets. */
+  /** Name in lower case, or an address without brackets. Through frp: this machine, where the visitor listens. */
   host: string;
+  /** 0: through frp, and the visitor's port is not known yet (`throughVisitors`). */
   port: number;
+  /** Name of the export through frp that leads to it; null: it is reached directly. */
+  frp: string | null;
   /** The endpoint's own login, which replaces the miner's. The password is a secret. */
   login: string | null;
   password: string | null;
@@ -55,7 +60,7 @@ export interface PoolUrl {
   dialect: Dialect | null;
   /** Countries of the machines that it is meant for, by `marketCountry`. */
   tags: string[];
-  /** `scheme://host:port`, without login, options and tags: may be shown and reported. */
+  /** `scheme://host:port` or `frp+stcp://name`, without login, options and tags: may be shown and reported. */
   url: string;
 }
 
@@ -66,6 +71,9 @@ const FORM = /^([a-z][a-z0-9+.-]*):\/\/(.*?)(?:\?([a-z0-9]+=[^#]*))?(?:#([^@#]*)
 // The login reaches to the last @, because passwords carry any character; host and port hold no @.
 const BODY = /^(?:(.*)@)?([^@#?]*?)\/?$/;
 const OPTIONS = ['sni', 'tls', 'pin', 'socks5', 'dialect'] as const;
+const VISITOR_HOST = '127.0.0.1';
+const NOT_AN_EXPORT =
+  'frp+stcp:// must be followed by the name of an export, like frp+stcp://pool-a (a small letter, then at most 30 of a-z, 0-9, dash)';
 /** RFC 1929 gives a byte for each length. */
 const SOCKS_WORD_MAX_BYTES = 255;
 
@@ -84,7 +92,9 @@ export function parsePoolUrl(text: string): { pool: PoolUrl } | { complaints: st
     complaints.push(`the scheme ${spelled} is not supported; this version speaks ${POOL_SCHEMES.join(', ')}`);
   }
 
-  const { host, port } = readAddress(authority);
+  const frp = scheme === 'frp+stcp' ? authority.toLowerCase() : null;
+  const { host, port } = frp === null ? readAddress(authority) : { host: VISITOR_HOST, port: 0 };
+  if (frp !== null && !FRP_SERVICE.test(frp)) complaints.push(NOT_AN_EXPORT);
   if (host === null) complaints.push('the host must be a name, an IPv4 address, or an IPv6 address in brackets');
   if (port === null) complaints.push('the port must be given, from 1 to 65535');
 
@@ -96,14 +106,20 @@ export function parsePoolUrl(text: string): { pool: PoolUrl } | { complaints: st
     complaints.push('the tags after # must be countries of two letters');
 
   const options = readOptions(optionText, complaints);
+  if (frp !== null && options.socks5 !== undefined) complaints.push('the option socks5 cannot be used through frp');
   const { tls, ...others } = optionValues(options, host ?? '', scheme === 'stratum+ssl', complaints);
 
   if (complaints.length > 0 || scheme === undefined || host === null || port === null || typeof login === 'string') {
     return { complaints };
   }
-  const url = `${scheme}://${isIP(host) === 6 ? `[${host}]` : host}:${String(port)}`;
+  const url = `${scheme}://${frp ?? `${isIP(host) === 6 ? `[${host}]` : host}:${String(port)}`}`;
   const countries = [...new Set(tags.map((tag) => marketCountry(tag)))];
-  return { pool: { scheme, host, port, ...login, tls, ...others, tags: countries, url } };
+  return { pool: { scheme, host, port, frp, ...login, tls, ...others, tags: countries, url } };
+}
+
+/** Endpoints as the relay dials them: those through frp at their visitors' ports on this machine. */
+export function throughVisitors(pools: readonly PoolUrl[], portOf: (name: string) => number): PoolUrl[] {
+  return pools.map((pool) => (pool.frp === null ? pool : { ...pool, port: portOf(pool.frp) }));
 }
 
 /** The country that a code stands for: machines that say KZ leave through Russian providers (facts/gigaspot.md). */

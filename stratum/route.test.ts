@@ -5,11 +5,11 @@ import { betterThanCurrent, route, type EndpointRank, type RouteInput } from './
 
 const NEVER = { illUntilMs: -Infinity, retryAtMs: -Infinity };
 
-/** Endpoints by their names: `a`, or `a#RU` with tags. */
+/** Endpoints by their names: `a`, or `a#RU` with tags; `frp:a` is one through frp. */
 function input(names: string, more: Partial<RouteInput> = {}): RouteInput {
   const endpoints = names.split(' ').map((name) => {
     const [url = '', tags = ''] = name.split('#');
-    return { url, tags: tags === '' ? [] : tags.split(',') };
+    return { url, tags: tags === '' ? [] : tags.split(','), frp: url.startsWith('frp:') ? url.slice(4) : null };
   });
   const health = endpoints.map(() => NEVER);
   return { endpoints, country: null, ranks: new Map(), health, current: null, nowMs: 1000, ...more };
@@ -66,6 +66,25 @@ describe('route', () => {
     expect(order(input('a b', { current: 1, ranks: worse }))).toBe('a b');
   });
 
+  it('puts one through frp behind every direct one that is neither ill nor blocked', () => {
+    const known = ranks({
+      a: { verdict: 'reachable' },
+      b: { verdict: 'pool_down' },
+      c: { verdict: 'blocked:tls' },
+      // Nobody measures it; if anybody did, it would not count.
+      'frp:x': { verdict: 'reachable_stable', delay_ms: 1 },
+    });
+    const names = 'frp:x#RU frp:y c b a d';
+    expect(order(input(names, { country: 'RU', ranks: known }))).toBe('a d b frp:x frp:y c');
+    const health = [NEVER, NEVER, NEVER, ill(), ill(), NEVER];
+    expect(order(input(names, { ranks: known, health }))).toBe('d frp:x frp:y c a b');
+    // One through frp that failed comes after those that did not, blocked or not.
+    expect(order(input('c frp:x', { ranks: known, health: [NEVER, ill()] }))).toBe('c frp:x');
+    // Its use does not lift it.
+    expect(order(input('frp:x a', { current: 0 }))).toBe('a frp:x');
+    expect(order(input('frp:x c', { current: 0, ranks: known }))).toBe('frp:x c');
+  });
+
   it('is an order of all places, whatever is known', () => {
     const rank = fc.record({
       verdict: fc.option(fc.constantFrom(...VERDICTS)),
@@ -101,5 +120,41 @@ describe('betterThanCurrent', () => {
     expect(betterThanCurrent(input('b a', { current: 1, ranks: known }))).toBeNull();
     const down = ranks({ a: { verdict: 'blocked:dns' } });
     expect(betterThanCurrent(input('a b', { current: 1, ranks: down }))).toBeNull();
+  });
+
+  it('leaves frp for a direct one that is well again, and a direct one for frp only when it is blocked or fails', () => {
+    const back = { place: 0, by: 'verdict' };
+    expect(betterThanCurrent(input('a frp:x', { current: 1 }))).toEqual(back);
+    expect(betterThanCurrent(input('a frp:x', { current: 1, health: [ill(), NEVER] }))).toBeNull();
+    const blocked = ranks({ a: { verdict: 'blocked:throttled' } });
+    expect(betterThanCurrent(input('a frp:x', { current: 1, ranks: blocked }))).toBeNull();
+    expect(betterThanCurrent(input('a frp:x', { current: 0, ranks: blocked }))).toEqual({ place: 1, by: 'verdict' });
+    expect(betterThanCurrent(input('a frp:x', { current: 0 }))).toBeNull();
+    expect(betterThanCurrent(input('frp:x a', { current: 1 }))).toBeNull();
+    const degraded = ranks({ a: { verdict: 'degraded' } });
+    expect(betterThanCurrent(input('a frp:x', { current: 0, ranks: degraded }))).toBeNull();
+    expect(betterThanCurrent(input('frp:y frp:x', { current: 1 }))).toEqual({ place: 0, by: 'preference' });
+  });
+
+  it('never wants back and forth while nothing else changes', () => {
+    const rank = fc.record({ verdict: fc.option(fc.constantFrom(...VERDICTS)), delay_ms: fc.option(fc.nat(1000)) });
+    const endpoint = fc.tuple(rank, fc.boolean(), fc.constantFrom('', '#RU', '#DE'), fc.boolean());
+    fc.assert(
+      fc.property(fc.array(endpoint, { minLength: 2, maxLength: 6 }), fc.nat(5), (list, start) => {
+        const nameOf = (i: number): string => `${list[i]?.[1] === true ? 'frp:' : ''}p${String(i)}`;
+        const names = list.map(([, , tag], i) => `${nameOf(i)}${tag}`).join(' ');
+        const known = ranks(Object.fromEntries(list.map(([r], i) => [nameOf(i), r])));
+        const health = list.map(([, , , isIll]) => (isIll ? ill() : NEVER));
+        let current = start % list.length;
+        const seen = new Set<number>();
+        for (;;) {
+          expect(seen.has(current)).toBe(false);
+          seen.add(current);
+          const better = betterThanCurrent(input(names, { ranks: known, health, current, country: 'RU' }));
+          if (better === null) return;
+          current = better.place;
+        }
+      }),
+    );
   });
 });

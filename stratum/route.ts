@@ -1,13 +1,14 @@
 // In which order the endpoints are tried: a pure function of what is known of them.
 //
 //   1. An endpoint that failed a moment ago comes after those that did not.
-//   2. By the standing of its verdict (wire/verdict.ts): reachable, unknown, degraded, down or refusing, blocked.
+//   2. By the standing of its verdict (wire/verdict.ts): reachable, unknown, degraded, down or refusing, blocked. One through frp
+//      stands between the last two, whatever is known of it: nobody measures it, and it costs the operator's line.
 //   3. One that is much slower than the fastest of the same standing comes after the others.
 //   4. One that is tagged with the machine's country comes before the others.
 //   5. By the order of the setting. Among those that failed: the one that may be dialled again first.
 //
 // The endpoint in use is kept until it fails, or until another one's verdict stands better.
-import { standing } from '../wire/standing.ts';
+import { EXPORT_STANDING, standing } from '../wire/standing.ts';
 import type { VerdictName } from '../wire/verdict.ts';
 import type { PoolUrl } from './pool-url.ts';
 
@@ -23,7 +24,7 @@ export interface EndpointRank {
 
 export interface RouteInput {
   /** In the setting's order. */
-  endpoints: readonly Pick<PoolUrl, 'url' | 'tags'>[];
+  endpoints: readonly Pick<PoolUrl, 'url' | 'tags' | 'frp'>[];
   /** Where the machine stands; null where it is not known. */
   country: string | null;
   /** By the endpoint's url. */
@@ -96,7 +97,8 @@ function rankOf({ endpoints, ranks }: RouteInput, place: number): EndpointRank |
 
 /** The endpoint in use works: where its verdict says nothing, it stands with the best of the others. */
 function standingOf(input: RouteInput, place: number): number {
-  const measured = (at: number): number => standing(rankOf(input, at)?.verdict ?? null);
+  const measured = (at: number): number =>
+    typeof input.endpoints[at]?.frp === 'string' ? EXPORT_STANDING : standing(rankOf(input, at)?.verdict ?? null);
   const own = measured(place);
   const isInUse = place === input.current && !isIll(input, place);
   if (!isInUse || own !== standing(null)) return own;

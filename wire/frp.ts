@@ -2,6 +2,7 @@
 // docs/design/009-frp.md tells how the pieces fit.
 import * as z from 'zod/mini';
 import { Amount, Count, Detail, EndpointUrl, UnixMs, WorkerName } from './fields.ts';
+import { EGRESS_MAX } from './limits.ts';
 import { FRP_RUNGS, FRP_SERVICE } from './frp-names.ts';
 
 export const FrpRung = z.enum(FRP_RUNGS);
@@ -38,7 +39,7 @@ export const FrpRecord = z.object({
   canary_ms: z.nullable(Amount),
   exposed: z.array(ExposedService).check(z.maxLength(32)),
   /** Exported targets that this worker has a visitor for, and whether a connection through the visitor carried data last time. */
-  egress: z.array(z.object({ name: FrpServiceName, ok: z.nullable(z.boolean()) })).check(z.maxLength(16)),
+  egress: z.array(z.object({ name: FrpServiceName, ok: z.nullable(z.boolean()) })).check(z.maxLength(EGRESS_MAX)),
 });
 export type FrpRecord = z.infer<typeof FrpRecord>;
 

@@ -18,6 +18,8 @@ export const GPUS_MAX = 32;
 export const LOG_LINES_MAX = 60;
 /** Characters of one log line; longer lines are cut by the worker. */
 export const LOG_LINE_MAX_CHARS = 400;
+/** Exports through frp that one worker has visitors for. */
+export const EGRESS_MAX = 16;
 /** Characters of a short name: miner, algorithm, event, driver version. */
 export const NAME_MAX_CHARS = 80;
 /** Characters of one sentence of detail. */

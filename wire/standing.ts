@@ -28,6 +28,9 @@ export function standing(verdict: VerdictName | null): number {
   }
 }
 
+/** Of a route through an export of frp: behind every direct one, but those that are blocked. */
+export const EXPORT_STANDING = 3.5;
+
 /** Whether two verdicts say the same of an endpoint: a second good run makes `reachable_stable` of `reachable`. */
 export function isSameFinding(a: VerdictName, b: VerdictName): boolean {
   return a === b || (standing(a) === 0 && standing(b) === 0);

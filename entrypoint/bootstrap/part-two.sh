@@ -52,6 +52,8 @@ exec timeout $total "$@"
 hello(){
 [ -z "$T" ]||(total=5
 for u in ${SPOTRIG_COLLECTOR//,/ };do
+# With a fragment it is one behind frp, which does not run yet.
+[[ $u = *#* ]]&&continue
 for x in wget curl python3;do
 hash $x&&(ask $x "${u%/}/v1/hello" '' "{\"worker\":\"$w\",\"stage\":\"$1\",\"code\":$2}")&&exit
 done

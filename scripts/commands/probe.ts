@@ -97,6 +97,7 @@ function readTargets(urls: readonly string[], dialectText: string): RunTarget[] 
   return urls.map((url) => {
     const read = parsePoolUrl(url);
     if ('complaints' in read) throw new UsageError(`the pool's address ${read.complaints.join('; ')}`);
+    if (read.pool.frp !== null) throw new UsageError('a pool through frp cannot be probed: name the pool itself');
     return poolTarget(read.pool, dialect);
   });
 }

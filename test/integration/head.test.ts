@@ -260,9 +260,12 @@ describe('mirrors', () => {
 describe('hello', () => {
   it('says start, by the token, and keeps the token out of its log', async () => {
     const rig = await rigWith(release.whole);
-    expect((await rig.start(withHello({ SPOTRIG_COLLECTOR: `http://127.0.0.1:1, ${mirror.url}/` })).ended).code).toBe(
-      0,
-    );
+    expect(
+      (
+        await rig.start(withHello({ SPOTRIG_COLLECTOR: `${mirror.url}#frp=c, http://127.0.0.1:1, ${mirror.url}/` }))
+          .ended
+      ).code,
+    ).toBe(0);
     await until(async () => mirror.hellos.length > 0);
     expect(mirror.hellos).toEqual([
       { authorization: `Bearer ${TOKEN}`, body: '{"worker":"rig-7","stage":"start","code":0}' },
