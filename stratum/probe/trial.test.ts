@@ -158,12 +158,18 @@ describe('a plain pool', () => {
       socket.write(GOOD);
       setTimeout(() => socket.write('{"method":"mining.notify"}\n{"method":"mining.notify"}\n'), 50);
     });
-    expect((await probe(port, { watch: { watch_ms: 150, quiet_ms: 50 } })).stall).toMatchObject({ end: 'alive', messages: 3 });
+    expect((await probe(port, { watch: { watch_ms: 150, quiet_ms: 50 } })).stall).toMatchObject({
+      end: 'alive',
+      messages: 3,
+    });
     const kills = await pool((socket) => {
       socket.write(GOOD);
       setTimeout(() => socket.resetAndDestroy(), 50);
     });
-    expect((await probe(kills, { watch: { watch_ms: 1000, quiet_ms: 50 } })).stall).toMatchObject({ end: 'rst', messages: 1 });
+    expect((await probe(kills, { watch: { watch_ms: 1000, quiet_ms: 50 } })).stall).toMatchObject({
+      end: 'rst',
+      messages: 1,
+    });
   });
 });
 
