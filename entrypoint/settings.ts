@@ -2,7 +2,8 @@
 // A reader returns its value, or throws a Complaint that says what is wrong and how to mend it.
 import { chooseMiner, type MinerChoice } from '../miners/registry.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
-import { marketCountry, parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
+import { marketCountry } from '../stratum/address.ts';
+import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
 import { parseCollectorAddress } from '../wire/collector-address.ts';
 import { parseToken } from '../wire/token.ts';
 

@@ -3,6 +3,7 @@
 import { isIP } from 'node:net';
 import { DIALECTS, type Dialect } from '../wire/dialect-names.ts';
 import { FRP_SERVICE } from '../wire/frp-names.ts';
+import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readTags } from './address.ts';
 
 /** Schemes that the relay can dial. */
 const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl', 'frp+stcp'] as const;
@@ -64,8 +65,6 @@ export interface PoolUrl {
   url: string;
 }
 
-const HOST_NAME =
-  /^(?=.{1,253}$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?$/;
 // Options begin at the first `?name=`, so a login that holds such a thing must be percent-encoded.
 const FORM = /^([a-z][a-z0-9+.-]*):\/\/(.*?)(?:\?([a-z0-9]+=[^#]*))?(?:#([^@#]*))?$/i;
 // The login reaches to the last @, because passwords carry any character; host and port hold no @.
@@ -101,54 +100,30 @@ export function parsePoolUrl(text: string): { pool: PoolUrl } | { complaints: st
   const login = readLogin(userinfo);
   if (typeof login === 'string') complaints.push(login);
 
-  const tags = tagText === '' ? [] : tagText.toUpperCase().split(',');
-  if (!tags.every((tag) => /^[A-Z]{2}$/.test(tag)))
-    complaints.push('the tags after # must be countries of two letters');
+  const tags = readTags(tagText);
+  if (tags === null) complaints.push('the tags after # must be countries of two letters');
 
   const options = readOptions(optionText, complaints);
   if (frp !== null && options.socks5 !== undefined) complaints.push('the option socks5 cannot be used through frp');
   const { tls, ...others } = optionValues(options, host ?? '', scheme === 'stratum+ssl', complaints);
 
-  if (complaints.length > 0 || scheme === undefined || host === null || port === null || typeof login === 'string') {
+  if (
+    complaints.length > 0 ||
+    scheme === undefined ||
+    host === null ||
+    port === null ||
+    typeof login === 'string' ||
+    tags === null
+  ) {
     return { complaints };
   }
-  const url = `${scheme}://${frp ?? `${isIP(host) === 6 ? `[${host}]` : host}:${String(port)}`}`;
-  const countries = [...new Set(tags.map((tag) => marketCountry(tag)))];
-  return { pool: { scheme, host, port, frp, ...login, tls, ...others, tags: countries, url } };
+  const url = `${scheme}://${frp ?? `${bracketed(host)}:${String(port)}`}`;
+  return { pool: { scheme, host, port, frp, ...login, tls, ...others, tags, url } };
 }
 
 /** Endpoints as the relay dials them: those through frp at their visitors' ports on this machine. */
 export function throughVisitors(pools: readonly PoolUrl[], portOf: (name: string) => number): PoolUrl[] {
   return pools.map((pool) => (pool.frp === null ? pool : { ...pool, port: portOf(pool.frp) }));
-}
-
-/** The country that a code stands for: machines that say KZ leave through Russian providers (facts/gigaspot.md). */
-export function marketCountry(code: string): string {
-  return code === 'KZ' ? 'RU' : code;
-}
-
-/** Host and port, each null where it is wrong. */
-function readAddress(text: string): { host: string | null; port: number | null } {
-  const address = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text);
-  const host = (address?.[1] ?? address?.[2] ?? '').toLowerCase();
-  const isForm = address?.[1] === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
-  // A name that ends in a number is read as an address by resolvers, and this one is none.
-  const isGoodHost = isForm && !(/(?:^|\.)\d+$/.test(host) && isIP(host) === 0);
-  const portText = address?.[3] ?? '';
-  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  return { host: isGoodHost ? host : null, port: port >= 1 && port <= 65_535 ? port : null };
-}
-
-/** `login:password`, decoded; or what is wrong with it. */
-function readLogin(text: string | undefined): { login: string | null; password: string | null } | string {
-  const colon = text?.indexOf(':') ?? -1;
-  const login = decoded(colon === -1 ? text : text?.slice(0, colon));
-  const password = decoded(colon === -1 ? undefined : text?.slice(colon + 1));
-  if (login === undefined || password === undefined) {
-    return 'login and password must be percent-encoded UTF-8 without control characters (% as %25)';
-  }
-  if (login === '' || (login === null && password !== null)) return 'the login before @ is empty';
-  return { login, password };
 }
 
 type OptionTexts = Partial<Record<(typeof OPTIONS)[number], string>>;
@@ -242,15 +217,4 @@ function readDialect(text: string | undefined, complaints: string[]): Dialect | 
   const dialect = known.find((name) => name === text.toLowerCase());
   if (dialect === undefined) complaints.push(`the option dialect must be one of ${known.join(', ')}`);
   return dialect ?? null;
-}
-
-/** Percent-decoding; null for nothing, undefined for what does not decode to printable text. */
-function decoded(text: string | undefined): string | null | undefined {
-  if (text === undefined) return null;
-  try {
-    const plain = decodeURIComponent(text);
-    return /\p{Cc}/u.test(plain) ? undefined : plain;
-  } catch {
-    return undefined;
-  }
 }
