@@ -1,6 +1,6 @@
 import { createHmac, createSecretKey } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { deriveSecret } from './derive.ts';
+import { deriveSecret, egressKeyId } from './derive.ts';
 
 describe('a derived secret', () => {
   it('is HKDF of RFC 5869, by its own definition with one block', () => {
@@ -13,4 +13,8 @@ describe('a derived secret', () => {
     expect(deriveSecret(createSecretKey(Buffer.from('k')), 'a')).toBe(deriveSecret('k', 'a'));
     expect(deriveSecret('k', 'b')).not.toBe(deriveSecret('k', 'a'));
   });
+});
+
+describe('the id of an egress key', () => {
+  it('is the beginning of its SHA-256', () => expect(egressKeyId('abc')).toBe('ba7816bf'));
 });
