@@ -116,6 +116,43 @@ describe('collector.toml', () => {
   });
 });
 
+describe('[frp]', () => {
+  const FRP = '[frp]\naddresses = ["frp://tun.example:443?wss=www.example:443#RU"]\n';
+
+  it('is nothing where it is absent, and has defaults where it is there', () => {
+    expect(defaultConfig().frp).toBeNull();
+    const found = read(FRP);
+    expect('config' in found ? found.config.frp : found).toEqual({
+      hook: { host: '127.0.0.1', port: 8490 },
+      addresses: ['frp://tun.example:443?wss=www.example:443#RU'],
+      ...{ ca_file: join(dir, 'frp-ca.pem'), ports: null, max_proxies: 16, egress: [] },
+    });
+    const more = read(`${FRP}ports = "20000-20009"\n[[frp.egress]]\nname = "pool-a"\ntarget = "[2a01:4f8::1]:3333"`);
+    expect('config' in more ? more.config.frp : more).toMatchObject({
+      ports: { first: 20_000, last: 20_009 },
+      egress: [{ name: 'pool-a', target: { host: '2a01:4f8::1', port: 3333 } }],
+    });
+  });
+
+  it.each([
+    ['hook', `${FRP}hook = "0.0.0.0:8490"`],
+    ['hook', `${FRP}hook = "127.0.0.1"`],
+    ['addresses', '[frp]\naddresses = []'],
+    ['addresses[0]', '[frp]\naddresses = ["frp://:secret-word@tun.example:443"]'],
+    ['addresses[0]', '[frp]\naddresses = ["tun.example:443"]'],
+    ['ports', `${FRP}ports = "20-30"`],
+    ['ports', `${FRP}ports = "20009-20000"`],
+    ['max_proxies', `${FRP}max_proxies = 0`],
+    ['egress[0].name', `${FRP}[[frp.egress]]\nname = "Pool"\ntarget = "pool.example:1"`],
+    ['egress[0].target', `${FRP}[[frp.egress]]\nname = "pool"\ntarget = "pool.example"`],
+    ['egress', `${FRP}[[frp.egress]]\nname = "a"\ntarget = "b:1"\n[[frp.egress]]\nname = "a"\ntarget = "c:1"`],
+  ])('complains about %s', (field, text) => {
+    const found = complaints(text);
+    expect(found).toEqual([expect.stringContaining(`frp.${field}:`)]);
+    expect(found.join()).not.toContain('secret-word');
+  });
+});
+
 describe('the example file', () => {
   it('is taken, as it is and with its optional keys', () => {
     expect('config' in read(EXAMPLE)).toBe(true);
@@ -126,7 +163,8 @@ describe('the example file', () => {
   });
 
   it('shows the defaults of all limits', () => {
-    const lines = EXAMPLE.split('\n').filter((line) => line.startsWith('[control]') || /^#= \w+ = [0-9]+$/.test(line));
+    const [untilGeo = ''] = EXAMPLE.split('[geo]');
+    const lines = untilGeo.split('\n').filter((line) => line.startsWith('[control]') || /^#= \w+ = [0-9]+$/.test(line));
     const found = read(lines.map((line) => line.replace('#= ', '')).join('\n'));
     expect(lines).toHaveLength(6);
     expect('config' in found ? found.config.limits : found).toEqual(defaultConfig().limits);

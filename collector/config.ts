@@ -10,6 +10,7 @@ import { type IpRange, SPECIAL_RANGES, parseCidr, rangesOf } from '../platform/i
 import { parsePoolUrl } from '../stratum/pool-url.ts';
 import { DIALECTS } from '../wire/dialect.ts';
 import type { Target } from '../wire/reachability.ts';
+import { type FrpConfig, FrpTable, frpConfigOf } from './frp/settings.ts';
 import { AsnFileError, AsnTable } from './networks/asn-table.ts';
 
 /** The file's name in the data folder, where no other is named. */
@@ -40,6 +41,8 @@ export interface CollectorConfig {
   limits: ControlLimits;
   /** null: networks are told apart by their prefix. */
   asns: AsnTable | null;
+  /** null: no way through frp is offered, and nothing of it runs. */
+  frp: FrpConfig | null;
 }
 
 const ENDPOINTS_MAX = 1000;
@@ -92,11 +95,12 @@ const File = z.strictObject({
     })
     .prefault({}),
   geo: z.strictObject({ asn_csv: z.union([z.string(), z.array(z.string()).max(16)]).default([]) }).prefault({}),
+  frp: FrpTable.optional(),
 });
 
 /** The configuration of a collector without a file. */
 export function defaultConfig(): CollectorConfig {
-  return configOf(File.parse({}), null);
+  return configOf(File.parse({}), null, (name) => resolve(name));
 }
 
 /** Reads a file, and the files it names. `complaints` name the field, or the line of what is not TOML. */
@@ -105,9 +109,10 @@ export function readConfig(path: string): { config: CollectorConfig } | { compla
     const read = parseConfig(readFileSync(path, 'utf8'));
     if ('complaints' in read) return { complaints: read.complaints.map((complaint) => `${path}: ${complaint}`) };
     const { asn_csv } = read.file.geo;
-    const files = (typeof asn_csv === 'string' ? [asn_csv] : asn_csv).map((name) => resolve(dirname(path), name));
+    const resolvePath = (name: string): string => resolve(dirname(path), name);
+    const files = (typeof asn_csv === 'string' ? [asn_csv] : asn_csv).map(resolvePath);
     const asns = files.length === 0 ? null : readAsnTable(files);
-    return { config: configOf(read.file, asns) };
+    return { config: configOf(read.file, asns, resolvePath) };
   } catch (error) {
     return { complaints: [`${path}: ${messageOf(error)}`] };
   }
@@ -132,7 +137,11 @@ function readAsnTable(files: readonly string[]): AsnTable {
   }
 }
 
-function configOf(file: z.infer<typeof File>, asns: AsnTable | null): CollectorConfig {
+function configOf(
+  file: z.infer<typeof File>,
+  asns: AsnTable | null,
+  resolvePath: (name: string) => string,
+): CollectorConfig {
   const { refuse, resolvers, cache_s, pool_pause_s, ...limits } = file.control;
   return {
     name: file.name ?? null,
@@ -148,6 +157,7 @@ function configOf(file: z.infer<typeof File>, asns: AsnTable | null): CollectorC
     resolvers,
     limits: { cache_ms: cache_s * 1000, pool_pause_ms: pool_pause_s * 1000, ...limits },
     asns,
+    frp: file.frp === undefined ? null : frpConfigOf(file.frp, resolvePath),
   };
 }
 
