@@ -95,7 +95,7 @@ function mb(bytes: number): string {
 }
 
 /** The head by its lock, Node by what the head wrote down: each is `pid start`. */
-async function pidsOf(home: string): Promise<{ head: number; node: number }> {
+export async function pidsOf(home: string): Promise<{ head: number; node: number }> {
   const run = join(home, 'run');
   const lock = (await readdir(run)).filter((name) => name.startsWith('lock.')).toSorted().at(-1); // prettier-ignore
   if (lock === undefined) throw new Error('the head has no lock');

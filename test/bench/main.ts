@@ -15,6 +15,8 @@
 //   probe       a clean run over twelve pools on loopback: raw bytes of everything (baseline, all resolvers, control, pools), and its
 //               time against that of each pool measured alone, four at once being allowed
 //   ingest      reports per second of the collector on SQLite against a route that unzips, parses and validates the same
+//   frp         a line's round trip and a stream's rate through frp, by rung, against a direct connection; frpc's memory and CPU beside
+//               the worker's own. It needs go to build frp once; nginx and sshd, where they are, for the rungs wss and ssh
 //   footprint   memory and CPU of bash and Node at work for ten minutes, against an idle Node. RSS counts the binary's pages in
 //               full, as the budget does; PSS shares them among the Nodes that run, the idle one too.
 //
@@ -29,6 +31,7 @@ import { buildRelease, ROOT } from '../../scripts/release/release.ts';
 import { bundleSize } from './bundle-size.ts';
 import { coldStart } from './cold-start.ts';
 import { footprint } from './footprint.ts';
+import { frp } from './frp.ts';
 import { ingest } from './ingest.ts';
 import type { Bench, Findings, Measurement, Row } from './measurement.ts';
 import { probe } from './probe.ts';
@@ -36,7 +39,16 @@ import { relayLatency } from './relay-latency.ts';
 import { formatTable } from './table.ts';
 import { warmStart } from './warm-start.ts';
 
-const MEASUREMENTS: readonly Measurement[] = [bundleSize, warmStart, coldStart, relayLatency, probe, ingest, footprint];
+const MEASUREMENTS: readonly Measurement[] = [
+  bundleSize,
+  warmStart,
+  coldStart,
+  relayLatency,
+  probe,
+  ingest,
+  footprint,
+  frp,
+];
 
 const HELP = `npm run bench [-- options]: what spotrig costs, as ratios, against the budgets of the design
 
