@@ -104,11 +104,33 @@ describe('readConfig', () => {
     expect(complaints.filter((c) => c.includes('frp+stcp'))[0]).toContain('SPOTRIG_RELAY=off cannot use frp+stcp://');
     expect(complaintsOf({ ...good, SPOTRIG_COLLECTOR: 'https://c.example.org#name' })[0]).toContain('frp=');
     expect(complaintsOf({ ...good, SPOTRIG_COLLECTOR: 'ftp://c.example.org#frp=c' })[0]).toContain('not an http');
+    const alone = { ...good, ...through };
+    expect(complaintsOf(alone)[0]).toContain('SPOTRIG_FRP is not set, and pool-a');
+    const frp = { SPOTRIG_FRP: 'frp://:t0kent0ken@a:1', SPOTRIG_FRP_CA: '/ca.pem', SPOTRIG_FRPC: 'frpc@/frpc' };
+    expect(complaintsOf({ ...alone, ...frp })[0]).toContain('SPOTRIG_EGRESS_KEY is not set');
+    expect(complaintsOf({ ...alone, ...frp, SPOTRIG_EGRESS_KEY: 'k'.repeat(43) })).toEqual([]);
     const many = Array.from({ length: 17 }, (_, i) => `frp+stcp://pool-${String(i)}`).join(' ');
     expect(complaintsOf({ ...good, SPOTRIG_POOLS: many })[0]).toContain('17 exports');
     expect(egressNames({ pools: [], collectors: ['https://c.example.org#frp=c', 'https://d.example.org'] })).toEqual([
       'c',
     ]);
+  });
+
+  it('says what a tunnel lacks, and what lies idle without one', () => {
+    const frp = { SPOTRIG_FRP: 'frp://:t0kent0ken@a:1', SPOTRIG_FRP_CA: '/ca.pem', SPOTRIG_FRPC: 'frpc@/frpc' };
+    expect(complaintsOf({ ...good, ...frp, SPOTRIG_EXPOSE: 'ssh:22' })).toEqual([]);
+    expect(complaintsOf({ ...good, SPOTRIG_EXPOSE: 'ssh:22' })).toEqual([
+      expect.stringContaining('SPOTRIG_EXPOSE needs'),
+    ]);
+    expect(complaintsOf({ ...good, ...frp, SPOTRIG_FRP_CA: '' })).toEqual([expect.stringContaining('SPOTRIG_FRP_CA')]);
+    expect(complaintsOf({ ...good, ...frp, SPOTRIG_FRPC: '' })).toEqual([expect.stringContaining('SPOTRIG_FRPC')]);
+    const ssh = `frp://a:1?ssh=me@a:22&hostkey=AAAAC3NzaC1lZDI1NTE5AAAAI${'b'.repeat(43)}`;
+    expect(complaintsOf({ ...good, ...frp, SPOTRIG_FRP: ssh })).toEqual([
+      expect.stringContaining('SPOTRIG_FRP_SSH_KEY'),
+    ]);
+    const told = complaintsOf({ ...good, ...frp, SPOTRIG_FRP: 'frp://:t0kent0ken@a' });
+    expect(told).toEqual([expect.stringContaining('the port')]);
+    expect(scrub('x t0kent0ken')).toBe('x ***');
   });
 
   it('never shows a secret in a complaint, and registers each one', () => {

@@ -57,6 +57,8 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
     if (pool.login !== null) registerSecret(pool.login);
     for (const word of [pool.proxy?.login, pool.proxy?.password]) if (typeof word === 'string') registerSecret(word);
   }
+  for (const { token } of values.frp ?? []) if (token !== null) registerSecret(token);
+  if (typeof values.frpSshKey === 'string') registerSecret(values.frpSshKey);
   if (typeof values.wallet === 'string') registerWallet(values.wallet);
   complaints.push(...unknownNames(env), ...conflicts(values));
   const token = values.token === undefined ? null : parseToken(values.token);
@@ -76,9 +78,10 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
   };
 }
 
-/** The whole value of a secret variable is a secret; of a pool list only the logins are, the rest is shown to the owner. */
+/** The whole value of a secret variable is a secret; of a list of addresses only the logins are, the rest is shown to the owner. */
 function registerSecrets(key: keyof SettingValues, text: string): void {
-  if (key !== 'pools') registerSecret(text.trim());
+  if (key === 'frp') for (const m of text.matchAll(/:\/\/:?([^\s/@]+)@/g)) registerSecret(m[1] ?? '');
+  else if (key !== 'pools') registerSecret(text.trim());
   else for (const m of text.matchAll(/(?::\/\/|socks5=)([^\s/@]+)@/gi)) if (m[1] !== undefined) registerSecret(m[1]);
 }
 
@@ -123,7 +126,7 @@ function conflicts(values: Partial<SettingValues>): string[] {
       );
     }
   }
-  found.push(...egressConflicts(values));
+  found.push(...egressConflicts(values), ...frpConflicts(values));
   if ((values.collectorPins?.length ?? 0) > 0 && values.collectors?.some((url) => url.startsWith('http:')) === true) {
     found.push('SPOTRIG_COLLECTOR_PIN needs https addresses in SPOTRIG_COLLECTOR: plain http has no key to pin');
   }
@@ -146,6 +149,34 @@ function egressConflicts({ pools = [], collectors = [], relay }: Partial<Setting
     found.push(
       'SPOTRIG_RELAY=off cannot use frp+stcp:// in SPOTRIG_POOLS: only the relay can go back to a direct pool',
     );
+  return found;
+}
+
+/** What the way through frp lacks, or what would lie idle without it. */
+function frpConflicts(values: Partial<SettingValues>): string[] {
+  const { frp, frpCa, frpc, frpSshKey, expose = [], egressKey, pools = [], collectors = [] } = values;
+  // Where it could not be read, that is told already.
+  if (frp === undefined) return [];
+  const found: string[] = [];
+  const names = egressNames({ pools, collectors });
+  if (frp.length === 0) {
+    if (expose.length > 0) found.push('SPOTRIG_EXPOSE needs SPOTRIG_FRP: without an frps nothing can be reached');
+    if (names.length > 0)
+      found.push(`SPOTRIG_FRP is not set, and ${names[0]} of SPOTRIG_POOLS or SPOTRIG_COLLECTOR is reached through it`);
+    return found;
+  }
+  if (frpCa === null)
+    found.push('SPOTRIG_FRP needs SPOTRIG_FRP_CA: without an authority anybody in between could be the frps');
+  if (frpc === null) {
+    found.push(
+      'SPOTRIG_FRPC is not set, and this build has no frpc pinned: give frpc@/path of a program in the image, or pin one with ' +
+        '`npx spotrig pin frpc <archive>` and build again',
+    );
+  }
+  if (names.length > 0 && egressKey === null)
+    found.push(`SPOTRIG_EGRESS_KEY is not set, and ${names[0]} of SPOTRIG_POOLS or SPOTRIG_COLLECTOR needs it`);
+  if (frpSshKey === null && frp.some(({ ssh }) => ssh !== null))
+    found.push('SPOTRIG_FRP_SSH_KEY is not set, and the option ssh of SPOTRIG_FRP needs it');
   return found;
 }
 

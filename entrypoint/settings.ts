@@ -1,11 +1,22 @@
 // The one table of settings: what an order's env may say, how each value is read, and what docs/settings.md shows.
 // A reader returns its value, or throws a Complaint that says what is wrong and how to mend it.
+import { chooseFrpc, pinnedFrpc, type FrpcChoice } from '../miners/frpc.ts';
 import { chooseMiner, type MinerChoice } from '../miners/registry.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
 import { marketCountry } from '../stratum/address.ts';
+import type { FrpAddress } from '../stratum/frp-url.ts';
 import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
 import { parseCollectorAddress } from '../wire/collector-address.ts';
 import { parseToken } from '../wire/token.ts';
+import {
+  readExpose,
+  readFrp,
+  readFrpCa,
+  readSshKey,
+  type ExposeSetting,
+  type FrpCa,
+  type Wrong,
+} from './frp/settings.ts';
 
 /** What is wrong with one value, as the end of a sentence that begins with the variable's name. */
 export class Complaint extends Error {}
@@ -127,6 +138,21 @@ const country = (text: string): string => {
   if (!/^[A-Z]{2}$/.test(code)) throw new Complaint('must be two letters (ISO 3166-1), like RU');
   return marketCountry(code);
 };
+
+/** A reader of frp/settings.ts as one of this table. */
+function reading<T extends object | string>(read: (text: string) => T | Wrong): (text: string) => T {
+  return (text) => {
+    const value = read(text);
+    if (typeof value === 'object' && 'wrong' in value) throw new Complaint(value.wrong);
+    return value;
+  };
+}
+
+function readFrpc(text: string): FrpcChoice {
+  const choice = chooseFrpc(text);
+  if (typeof choice === 'string') throw new Complaint(choice);
+  return choice;
+}
 
 export const SETTINGS = {
   collectors: setting<string[]>({
@@ -260,6 +286,63 @@ export const SETTINGS = {
     about:
       'How reachability is measured: timers, resolvers, sites. The fields replace the defaults; a wrong one is told.',
     read: readProbe,
+  }),
+  frp: setting<FrpAddress[]>({
+    env: 'SPOTRIG_FRP',
+    syntax: 'frp://[:token@]host:port[?option=value&…][#country,…], separated by blanks',
+    fallback: [],
+    fallbackText: 'none: no tunnel',
+    secret: true,
+    about:
+      'frps in order of preference; those tagged with the machine’s country come first. Options: sni=name; other=name,name (further ' +
+      'names of its certificate); wss=host:port; ssh=login@host:port with hostkey=its ed25519 key in base64; nomux=host:port; ' +
+      'rungs=tls,wss,… (which ways, in this order).',
+    read: reading(readFrp),
+  }),
+  frpCa: setting<FrpCa | null>({
+    env: 'SPOTRIG_FRP_CA',
+    syntax: 'path of a PEM file, or the file in base64',
+    fallback: null,
+    fallbackText: 'none; needed with SPOTRIG_FRP',
+    about: 'The authority that frps’s certificate is checked with.',
+    read: reading(readFrpCa),
+  }),
+  frpc: setting<FrpcChoice | null>({
+    env: 'SPOTRIG_FRPC',
+    syntax: 'frpc, frpc@version or frpc@/path/of/frpc',
+    fallback: pinnedFrpc(),
+    fallbackText: 'the pinned release, where this build has one',
+    about:
+      'frp’s client: a pinned release that is fetched and verified, or a program that is there already (0.70.0 or newer).',
+    read: readFrpc,
+  }),
+  frpSshKey: setting<string | null>({
+    env: 'SPOTRIG_FRP_SSH_KEY',
+    syntax: 'an OpenSSH private key in base64',
+    fallback: null,
+    fallbackText: 'none; needed for the option ssh of SPOTRIG_FRP',
+    secret: true,
+    about: 'The key for the account beside frps that may do nothing but reach it.',
+    read: reading(readSshKey),
+  }),
+  expose: setting<ExposeSetting[]>({
+    env: 'SPOTRIG_EXPOSE',
+    syntax: 'name:port[/tcp[=port]], separated by commas or blanks',
+    fallback: [],
+    fallbackText: 'nothing',
+    about:
+      'Loopback ports of this machine that `npx spotrig connect` reaches: ssh:22,jupyter:8888. `miner` alone is the miner’s API. ' +
+      'With /tcp anybody reaches it at a port of frps: one that the collector gives, or /tcp=20022.',
+    read: reading(readExpose),
+  }),
+  egressKey: setting<string | null>({
+    env: 'SPOTRIG_EGRESS_KEY',
+    syntax: 'the fleet’s key, from `npx spotrig frps-config`',
+    fallback: null,
+    fallbackText: 'none; needed for frp+stcp:// and #frp=',
+    secret: true,
+    about: 'Opens the targets that the operator exports through frp.',
+    read: matching(/^[A-Za-z0-9_-]{16,128}$/, '16 to 128 letters, digits, dashes or underscores'),
   }),
   mirrors: setting<string[]>({
     env: 'SPOTRIG_MIRRORS',

@@ -192,12 +192,13 @@ function minerSpec(deps: WorkerDeps, binary: string, ports: Ports & { api: numbe
   return { argv, env, mark };
 }
 
-/** Removes what no plan needs: an order's disk is 650 MB. What runs now stays: payload, runtime, and the miner's release. */
+/** Removes what no plan needs: an order's disk is 650 MB. What runs now stays: payload, runtime, the miner's release and frpc's. */
 async function pruneArtifacts(deps: WorkerDeps, store: ArtifactStore, signal: AbortSignal): Promise<void> {
-  const { miner, payloadSha256 } = deps.config;
+  const { miner, payloadSha256, frp, frpc } = deps.config;
   const keep = new Set([basename(dirname(process.execPath))]);
   if (payloadSha256 !== null) keep.add(payloadSha256);
   if (miner.from === 'release') keep.add(miner.release.sha256);
+  if (frp.length > 0 && frpc?.from === 'release') keep.add(frpc.release.sha256);
   try {
     await store.prune(keep, signal);
   } catch (error) {

@@ -20,7 +20,7 @@ export interface FrpAddress {
   ssh: { login: string; host: string; port: number; hostKey: string } | null;
   /** A second frps, with a connection for each stream. */
   noMux: { host: string; port: number } | null;
-  /** The order that its owner wants; null: by country. */
+  /** The order that its owner wants; null: that of FRP_RUNGS. */
   rungs: FrpRung[] | null;
   /** Countries of the machines that it is meant for, by `marketCountry`. */
   tags: string[];

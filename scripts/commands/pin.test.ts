@@ -3,6 +3,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { chooseFrpc } from '../../miners/frpc.ts';
 import { chooseMiner } from '../../miners/registry.ts';
 import { MinerReleases } from '../../miners/releases.ts';
 import { tarGz } from '../../test/fakes/archives.ts';
@@ -61,6 +62,22 @@ describe('spotrig pin', () => {
     expect(chosen).toMatchObject({ ok: true, choice: { release: { version: '6.26.0' } } });
   });
 
+  it('knows frpc’s archive, which holds frps too', async () => {
+    const frp = join(dir, 'frp_0.70.1_linux_amd64.tar.gz');
+    const inside = ['frps', 'frpc', 'LICENSE'].map((name) => ({
+      name: `frp_0.70.1_linux_amd64/${name}`,
+      content: name,
+    }));
+    await writeFile(frp, await tarGz(inside));
+    expect(await run(['frpc', frp, '--into', into])).toBe(0);
+    const [release] = MinerReleases.parse(await listed());
+    expect(release).toMatchObject({
+      ...{ miner: 'frpc', version: '0.70.1', member: 'frp_0.70.1_linux_amd64/frpc', unpacked_bytes: 4 },
+      url: 'https://github.com/fatedier/frp/releases/download/v0.70.1/frp_0.70.1_linux_amd64.tar.gz',
+    });
+    expect(chooseFrpc('frpc', release === undefined ? [] : [release])).toMatchObject({ from: 'release' });
+  });
+
   it('answers in JSON', async () => {
     expect(await run(['xmrig', archive, '--into', into, '--json'])).toBe(0);
     expect(JSON.parse(said)).toEqual(entry);
@@ -106,7 +123,7 @@ describe('spotrig pin', () => {
     expect(await run(['xmrig', join(dir, 'x.rar'), '--into', into])).toBe(1);
     await writeFile(into, '{}');
     expect(await run(['xmrig', archive, '--into', into])).toBe(1);
-    for (const part of ['known are t-rex, xmrig', 'cannot read', 'none of tar.gz', 'not a list of releases']) {
+    for (const part of ['known are t-rex, xmrig, frpc', 'cannot read', 'none of tar.gz', 'not a list of releases']) {
       expect(said).toContain(part);
     }
   });

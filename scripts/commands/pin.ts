@@ -7,18 +7,20 @@ import { basename, join } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import * as z from 'zod';
 import { listFiles, unpackMember } from '../../entrypoint/artifacts/archive.ts';
+import { FRPC, frpcLayout } from '../../miners/frpc.ts';
+import type { ReleaseLayout } from '../../miners/miner.ts';
 import { findMiner, minerNames } from '../../miners/registry.ts';
 import { ARCHIVE_KINDS, MinerRelease, MinerReleases, type ArchiveKind } from '../../miners/releases.ts';
 import { writeFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno, messageOf } from '../../platform/errors.ts';
 
-export const summary = 'pin a release of a miner by the digest of its archive';
+export const summary = 'pin a release of a miner, or of frpc, by the digest of its archive';
 
 const RELEASES = join(import.meta.dirname, '../../miners/releases.json');
 
-const HELP = `spotrig pin: let workers fetch and run a release of a miner
+const HELP = `spotrig pin: let workers fetch and run a release of a miner, or of frpc
 
-  pin MINER ARCHIVE    MINER is one of ${minerNames().join(', ')}; ARCHIVE is a file (${ARCHIVE_KINDS.join(', ')})
+  pin MINER ARCHIVE    MINER is one of ${names()}; ARCHIVE is a file (${ARCHIVE_KINDS.join(', ')})
 
   --version V    the release's version (default: from the archive's name)
   --url URL      where the archive can be fetched (default: the miner's own release page)
@@ -29,6 +31,14 @@ const HELP = `spotrig pin: let workers fetch and run a release of a miner
 Check the archive's digest with its publisher first: from now on workers trust exactly these bytes. The newest entry of a miner
 is what its bare name means. Build afterwards, and put the archive on your mirrors as artifacts/<sha256>.
 `;
+
+function names(): string {
+  return [...minerNames(), FRPC].join(', ');
+}
+
+function layoutOf(name: string): ReleaseLayout | undefined {
+  return name === FRPC ? frpcLayout : findMiner(name)?.release;
+}
 
 const OPTIONS = {
   version: { type: 'string' },
@@ -79,9 +89,9 @@ interface ArchiveQuestion {
 
 /** Everything about an archive that a release entry says. The program is unpacked for it, as a worker would. */
 async function describeArchive(o: ArchiveQuestion): Promise<MinerRelease> {
-  const layout = findMiner(o.miner)?.release;
+  const layout = layoutOf(o.miner);
   if (layout === undefined) {
-    throw new SpotrigError('pin_miner', `unknown miner "${o.miner}"; known are ${minerNames().join(', ')}`);
+    throw new SpotrigError('pin_miner', `unknown miner "${o.miner}"; known are ${names()}`);
   }
   const asset = basename(o.archive);
   const kind = kindOf(asset);
