@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { CollectorDeps } from './deps.ts';
 import { Refusal } from './refusal.ts';
-import type { TokenIdentity } from './store/store.ts';
+import type { TokenIdentity, TokenRef } from './store/store.ts';
 import { parseToken } from '../wire/token.ts';
 import { verifyToken } from './tokens.ts';
 
@@ -16,7 +16,7 @@ export const SESSION_COOKIE = 'spotrig_session';
 export const SESSION_S = 12 * 3600;
 
 /** The worker behind a request, checked against keys, end and revocations. Throws Refusal 401. */
-export async function workerOf(request: FastifyRequest, deps: CollectorDeps): Promise<TokenIdentity> {
+export async function workerOf(request: FastifyRequest, deps: CollectorDeps): Promise<TokenIdentity & TokenRef> {
   requireHttps(request, deps);
   const token = bearerOf(request);
   let check = verifyToken(token, deps.keys, deps.clock.nowMs());

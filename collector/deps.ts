@@ -2,6 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Controls } from './control/controls.ts';
 import type { Counters } from './counters.ts';
+import type { FrpSecrets } from './frp/secrets.ts';
 import type { KeyRing } from './keys.ts';
 import type { PageFile } from './page-files.ts';
 import type { Settings } from './settings.ts';
@@ -16,6 +17,8 @@ export interface CollectorDeps {
   counters: Counters;
   controls: Controls;
   settings: Settings;
+  /** null: collector.toml has no [frp]. */
+  frp: FrpSecrets | null;
   /** The built page's files, by path; empty where it was not built. */
   page: readonly PageFile[];
 }

@@ -10,6 +10,8 @@ import { registerSecret } from '../platform/secrets.ts';
 import { buildApp } from './app.ts';
 import { makeControls, vantageName } from './control/make-controls.ts';
 import { Counters } from './counters.ts';
+import { buildFrpHook } from './frp/hook.ts';
+import { loadFrpSecrets } from './frp/secrets.ts';
 import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
 import { readPage } from './page-files.ts';
@@ -65,13 +67,20 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     const page = await readPage(settings.page_dir);
     const store = openSqliteStore(join(settings.data_dir, DATABASE_FILE));
     const { config } = settings;
+    const frp = config.frp === null ? null : await loadFrpSecrets(settings.data_dir, realClock);
     const name = await vantageName(config, settings.data_dir);
     const ended = new AbortController();
     const controls = makeControls({ config, name, clock: realClock, logger, store, signal: ended.signal });
-    const app = buildApp({ store, keys, clock: realClock, logger, counters: new Counters(), controls, settings, page });
+    const counters = new Counters();
+    const app = buildApp({ store, keys, clock: realClock, logger, counters, controls, settings, frp, page });
+    const hook =
+      config.frp === null || frp === null
+        ? null
+        : buildFrpHook({ store, keys, clock: realClock, logger, counters, config: config.frp, secrets: frp });
     const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });
     const judging = keepJudging({ store, clock: realClock, logger, signal: ended.signal });
     try {
+      if (hook !== null && config.frp !== null) await hook.listen({ ...config.frp.hook, listenTextResolver: () => '' });
       const url = await app.listen({ ...settings.listen, listenTextResolver: () => '' });
       // Printed at every log level: it is what a parent process waits for.
       process.stdout.write(`${JSON.stringify({ name: 'collector', url, msg: 'collector listens' })}\n`);
@@ -81,7 +90,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     } finally {
       ended.abort();
       const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
-      await app.close();
+      await Promise.all([app.close(), hook?.close()]);
       cut();
       await Promise.all([pruning, judging]);
       await store.close();

@@ -15,7 +15,12 @@ const token = mintToken(keys, { worker: 'rig-1', expires_s: EXPIRES_S });
 
 describe('a token', () => {
   it('verifies until its end', () => {
-    const identity = { worker: 'rig-1', expires_s: EXPIRES_S, digest: tokenDigest(parseToken(token)?.mac ?? '') };
+    const identity = {
+      kid: parseToken(token)?.kid,
+      worker: 'rig-1',
+      expires_s: EXPIRES_S,
+      digest: tokenDigest(parseToken(token)?.mac ?? ''),
+    };
     expect(verifyToken(token, keys, NOW)).toEqual({ ok: true, identity });
     expect(verifyToken(token, keys, NOW + 999).ok).toBe(true);
     expect(verifyToken(token, keys, NOW + 1000)).toEqual({ ok: false, fault: 'expired' });

@@ -11,7 +11,7 @@ export const TOKEN_DAYS_MAX = 21;
 /** Why a token is not good. The network is told less: `token_invalid`, `token_expired` or `token_revoked`. */
 export type TokenFault = 'malformed' | 'unknown_kid' | 'bad_mac' | 'expired';
 
-export type TokenCheck = { ok: true; identity: TokenIdentity } | { ok: false; fault: TokenFault };
+export type TokenCheck = { ok: true; identity: TokenIdentity & { kid: string } } | { ok: false; fault: TokenFault };
 
 /** Makes a token with the newest key. `expires_s`: unix seconds, no more than TOKEN_DAYS_MAX from now. */
 export function mintToken(keys: Pick<KeyRing, 'newest'>, o: { worker: string; expires_s: number }): string {
@@ -30,7 +30,7 @@ export function verifyToken(token: string, keys: Pick<KeyRing, 'secretOf'>, now_
   if (fields.expires_s * 1000 <= now_ms) return { ok: false, fault: 'expired' };
   return {
     ok: true,
-    identity: { worker: fields.worker, digest: tokenDigest(fields.mac), expires_s: fields.expires_s },
+    identity: { kid: fields.kid, worker: fields.worker, digest: tokenDigest(fields.mac), expires_s: fields.expires_s },
   };
 }
 
@@ -39,7 +39,8 @@ export function tokenDigest(mac: string): string {
   return hash('sha256', mac);
 }
 
-function macOf(secret: KeyObject, kid: string, worker: string, expires_s: number): string {
+/** The mac of a token. The worker's secrets of frp are derived from it. */
+export function macOf(secret: KeyObject, kid: string, worker: string, expires_s: number): string {
   return createHmac('sha256', secret)
     .update(tokenSubject(kid, worker, expires_s))
     .digest('base64url');

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini';
 import { Amount, BootId, Count, EndpointUrl, WorkerName } from './fields.ts';
 import { Network, ReachabilityRecord, Target } from './reachability.ts';
+import { FrpRecord } from './frp.ts';
 import { GpuSample, MINER_STATES } from './records.ts';
 import { Verdict } from './verdict.ts';
 
@@ -56,6 +57,8 @@ export type EventsAnswer = z.infer<typeof EventsAnswer>;
 export const WorkerDetail = z.object({
   worker: WorkerRow,
   host: z.nullable(z.record(z.string(), z.unknown())),
+  /** The newest of this boot; null: it has no way through frp, or has not told of it. */
+  frp: z.nullable(FrpRecord),
   log: z.array(z.object({ at: z.string(), source: z.enum(['head', 'worker', 'miner']), line: z.string() })),
   events: z.array(EventRow),
 });

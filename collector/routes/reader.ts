@@ -3,10 +3,12 @@ import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
 import type { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
+import type { AttachAnswer } from '../../wire/frp.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
 import { seriesOf } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
+import { attachAnswer } from '../frp/attach.ts';
 import { Refusal } from '../refusal.ts';
 import type { WorkerFacts } from '../store/store.ts';
 import { parsed } from './query.ts';
@@ -45,8 +47,9 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
 
   app.get('/api/v1/workers/:id', async (request): Promise<WorkerDetail> => {
     const facts = await factsOf(request.params);
-    const [host, logs, events] = await Promise.all([
+    const [host, frp, logs, events] = await Promise.all([
       store.host(facts.id),
+      store.frp(facts.id),
       store.series(facts.id, 'log', 0, DETAIL_LOG_LINES),
       store.events({ worker: facts.id, limit: DETAIL_EVENTS }),
     ]);
@@ -56,9 +59,15 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
     return {
       worker: workerRow(facts, clock.nowMs(), settings),
       host: host?.record ?? null,
+      frp: frp?.record ?? null,
       log: lines.slice(-DETAIL_LOG_LINES),
       events: events.map(eventRow),
     };
+  });
+
+  app.get('/api/v1/workers/:id/attach', async (request): Promise<AttachAnswer> => {
+    const { id } = await factsOf(request.params);
+    return attachAnswer(id, deps);
   });
 
   app.get('/api/v1/workers/:id/series', async (request): Promise<SeriesAnswer> => {

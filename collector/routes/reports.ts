@@ -53,7 +53,7 @@ export function reportsRoute(app: FastifyInstance, deps: CollectorDeps): void {
         deps.counters.add('reports_too_old');
         return { acked: envelope.seq };
       }
-      const added = await deps.store.addReport(report);
+      const added = await deps.store.addReport({ ...report, token: request.worker });
       deps.counters.add(added.stored ? 'reports_stored' : 'reports_duplicate');
       if (added.stored && added.boot_change === 'returned') await noteDuplicateBoot(report);
       return { acked: envelope.seq };

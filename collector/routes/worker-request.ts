@@ -2,12 +2,12 @@
 import type { FastifyRequest } from 'fastify';
 import { Refusal } from '../refusal.ts';
 import type { RateLimit } from '../rate-limit.ts';
-import type { TokenIdentity } from '../store/store.ts';
+import type { TokenIdentity, TokenRef } from '../store/store.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the token check of the `/v1` routes, before any of their handlers. */
-    worker: TokenIdentity;
+    worker: TokenIdentity & TokenRef;
   }
 }
 

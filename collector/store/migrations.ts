@@ -108,4 +108,22 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX control_samples_of_entry ON control_samples (entry, at_ms);
   `,
+  `
+  -- The newest record of each boot, with the token that it was reported by: the keys of its services are made of that one.
+  CREATE TABLE frp_facts (
+    boot_no INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    token_kid TEXT,
+    token_expires_s INTEGER,
+    body TEXT NOT NULL
+  ) STRICT;
+
+  CREATE TABLE frp_ports (
+    port INTEGER PRIMARY KEY,
+    worker TEXT NOT NULL,
+    service TEXT NOT NULL,
+    used_at_ms INTEGER NOT NULL,
+    UNIQUE (worker, service)
+  ) STRICT;
+  `,
 ];

@@ -15,6 +15,12 @@ export interface OwnedRow extends RecordRow {
   boot: string | null;
 }
 
+/** A row of `frp_facts`. */
+export interface FrpRow extends RecordRow {
+  token_kid: string | null;
+  token_expires_s: number | null;
+}
+
 /** A row of `workers`, with its current boot. */
 export interface WorkerRowOf {
   worker_no: number;
@@ -61,12 +67,17 @@ const SQL = {
     WHERE boot_no = ?`,
   upsertHost: `INSERT INTO hosts (boot_no, at_ms, body) VALUES (?, ?, ?)
     ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body`,
+  upsertFrp: `INSERT INTO frp_facts (boot_no, at_ms, token_kid, token_expires_s, body) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, token_kid = excluded.token_kid,
+      token_expires_s = excluded.token_expires_s, body = excluded.body WHERE excluded.at_ms >= at_ms`,
   setBoot: 'UPDATE workers SET boot_no = ? WHERE worker_no = ?',
   updateHello: 'UPDATE workers SET hello_stage = ?, hello_code = ?, hello_at_ms = ? WHERE worker_no = ?',
 
   workers: `${WORKERS} ORDER BY w.worker`,
   worker: `${WORKERS} WHERE w.worker = ?`,
   host: `SELECT h.at_ms, h.body FROM workers w JOIN hosts h ON h.boot_no = w.boot_no WHERE w.worker = ?`,
+  frp: `SELECT f.at_ms, f.body, f.token_kid, f.token_expires_s FROM workers w JOIN frp_facts f ON f.boot_no = w.boot_no
+    WHERE w.worker = ?`,
   // The boot's beginning bounds the walk along the index where this boot has no record of the kind.
   latest: `SELECT at_ms, body FROM records WHERE worker_no = ? AND at_ms >= ? AND kind = ? AND boot_no = ?
     ORDER BY at_ms DESC LIMIT 1`,
@@ -87,15 +98,25 @@ const SQL = {
     UNION ALL SELECT 1 FROM revoked_workers WHERE worker = ? AND expires_up_to_s >= ? LIMIT 1`,
   revokedUpTo: 'SELECT expires_up_to_s FROM revoked_workers WHERE worker = ?',
 
+  frpPorts: 'SELECT port, worker, service FROM frp_ports WHERE worker = ? ORDER BY used_at_ms DESC, port',
+  frpPortOwner: 'SELECT port, worker, service FROM frp_ports WHERE port = ?',
+  frpPortsTaken: 'SELECT port FROM frp_ports WHERE port BETWEEN ? AND ? ORDER BY port',
+  dropFrpPort: 'DELETE FROM frp_ports WHERE port = ?',
+  insertFrpPort: 'INSERT INTO frp_ports (port, worker, service, used_at_ms) VALUES (?, ?, ?, ?)',
+
   pruneRecords: `DELETE FROM records WHERE record_id IN (SELECT record_id FROM records ORDER BY record_id LIMIT ?)
     AND received_at_ms < ?`,
   pruneReports: `DELETE FROM reports WHERE report_id IN (SELECT report_id FROM reports ORDER BY report_id LIMIT ?)
     AND received_at_ms < ?`,
   pruneHosts: `DELETE FROM hosts WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
+  pruneFrp: `DELETE FROM frp_facts WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
   pruneBoots: `DELETE FROM boots WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
   // After its boots: a worker without any is silent for as long.
   pruneWorkers: `DELETE FROM workers WHERE worker_no IN (SELECT worker_no FROM workers w
     WHERE ifnull(hello_at_ms, 0) < ? AND NOT EXISTS (SELECT 1 FROM boots b WHERE b.worker_no = w.worker_no) LIMIT ?)`,
+  // After the workers: one that reports keeps its ports, whenever it asked for them.
+  pruneFrpPorts: `DELETE FROM frp_ports WHERE port IN (SELECT port FROM frp_ports p
+    WHERE used_at_ms < ? AND NOT EXISTS (SELECT 1 FROM workers w WHERE w.worker = p.worker) LIMIT ?)`,
 } as const;
 
 /** Compiles every statement. */

@@ -4,6 +4,7 @@
 import { tellingEvent } from '../analysis/telling-event.ts';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
+import type { FrpRecord } from '../../wire/frp.ts';
 import type { HostRecord, WireRecord } from '../../wire/records.ts';
 import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
@@ -13,6 +14,8 @@ import { WalSync } from './wal-sync.ts';
 import {
   NO_SHARES,
   type AddOutcome,
+  type FrpFacts,
+  type FrpPortAsk,
   type NewHello,
   type NewReport,
   type Revocation,
@@ -23,8 +26,10 @@ import {
   type TokenIdentity,
   type WorkerFacts,
 } from './store.ts';
+import { takePort } from './frp-ports.ts';
 import { guarded, openDatabase, transaction } from './sqlite-file.ts';
 import {
+  type FrpRow,
   type KnownRow,
   type OwnedRow,
   type RecordRow,
@@ -116,6 +121,22 @@ class SqliteStore implements Store {
     });
   }
 
+  frp(id: string): Promise<FrpFacts | null> {
+    return this.#read(() => {
+      const found = row<FrpRow>(this.#sql.frp, id);
+      if (found === null) return null;
+      const { token_kid: kid, token_expires_s: expires_s } = found;
+      return {
+        ...timedOf<FrpRecord>(found),
+        token: kid === null || expires_s === null ? null : { kid, expires_s },
+      };
+    });
+  }
+
+  takeFrpPort(ask: FrpPortAsk): Promise<number | null> {
+    return this.#writes.submit(() => takePort(this.#sql, ask));
+  }
+
   series<K extends keyof SeriesKinds>(
     worker: string,
     kind: K,
@@ -163,7 +184,10 @@ class SqliteStore implements Store {
       for (const sql of [this.#sql.pruneRecords, this.#sql.pruneReports]) {
         gone += Number(sql.run(max_rows, received_before_ms).changes);
       }
-      for (const sql of [this.#sql.pruneHosts, this.#sql.pruneBoots, this.#sql.pruneWorkers]) {
+      for (const sql of [
+        ...[this.#sql.pruneHosts, this.#sql.pruneFrp, this.#sql.pruneBoots],
+        ...[this.#sql.pruneWorkers, this.#sql.pruneFrpPorts],
+      ]) {
         gone += Number(sql.run(received_before_ms, max_rows).changes);
       }
       return gone;
@@ -194,7 +218,10 @@ class SqliteStore implements Store {
     for (const timed of report.records) {
       const { record, at_ms } = timed;
       if (record.kind === 'host') this.#sql.upsertHost.run(boot_no, at_ms, JSON.stringify(record));
-      else if (record.kind === 'reachability')
+      else if (record.kind === 'frp') {
+        const { kid = null, expires_s = null } = report.token ?? {};
+        this.#sql.upsertFrp.run(boot_no, at_ms, kid, expires_s, JSON.stringify(record));
+      } else if (record.kind === 'reachability')
         this.#samples.insert(worker_no, boot_no, received_at_ms, { at_ms, record });
       else this.#insertRecord(worker_no, boot_no, received_at_ms, timed);
     }

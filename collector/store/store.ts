@@ -9,6 +9,7 @@ import type {
   SharesRecord,
   WireRecord,
 } from '../../wire/records.ts';
+import type { FrpRecord } from '../../wire/frp.ts';
 import type { SampleStore } from './sample-store.ts';
 
 /** A record with its moment corrected to the collector's clock. */
@@ -28,6 +29,32 @@ export interface NewReport {
   skew_ms: number;
   /** One at least. */
   records: readonly Timed<WireRecord>[];
+  /** The token that it came with, where that is to be kept. */
+  token?: TokenRef | undefined;
+}
+
+/** A token by what its mac is made of, beside the worker's name. */
+export interface TokenRef {
+  kid: string;
+  expires_s: number;
+}
+
+/** The newest record of a worker's tunnel, and the token that it was reported by. */
+export interface FrpFacts extends Timed<FrpRecord> {
+  token: TokenRef | null;
+}
+
+/** A service of type tcp that wants a port of frps. */
+export interface FrpPortAsk {
+  worker: string;
+  service: string;
+  /** null: any, the one it had before if it had one. */
+  port: number | null;
+  first: number;
+  last: number;
+  /** Ports that one worker may keep; the one not asked for longest goes. */
+  max: number;
+  now_ms: number;
 }
 
 /**
@@ -122,6 +149,10 @@ export interface Store {
   worker(id: string, shares_since_ms: number): Promise<WorkerFacts | null>;
   /** Host facts of the worker's current boot. */
   host(id: string): Promise<Timed<HostRecord> | null>;
+  /** The tunnel of the worker's current boot. */
+  frp(id: string): Promise<FrpFacts | null>;
+  /** Gives a service a port and keeps it for it; null: it is another's, or none is free. The port asked for is in the range. */
+  takeFrpPort(ask: FrpPortAsk): Promise<number | null>;
   /** Oldest first; where there are more than `limit`, the newest `limit`. */
   series<K extends keyof SeriesKinds>(
     worker: string,

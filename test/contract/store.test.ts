@@ -10,7 +10,15 @@ import { judge } from '../../wire/judge.ts';
 import type { ControlSample } from '../../wire/reachability.ts';
 import type { WireRecord } from '../../wire/records.ts';
 import { poolTarget, reachabilityOf, wellTrial } from '../fakes/reachability.ts';
-import { gpuRecord, hashrateRecord, hostRecord, lifecycleRecord, logRecord, sharesRecord } from '../fakes/reports.ts';
+import {
+  frpRecord,
+  gpuRecord,
+  hashrateRecord,
+  hostRecord,
+  lifecycleRecord,
+  logRecord,
+  sharesRecord,
+} from '../fakes/reports.ts';
 
 const T = 1_790_000_000_000;
 const BOOT_A = 'a'.repeat(32);
@@ -132,6 +140,46 @@ function contract(engine: Engine): void {
       // The old boot speaks of now: it is alive too.
       expect(await store.addReport(report({ seq: 2, at: T + 120_000 }))).toMatchObject({ boot_change: 'returned' });
       expect((await store.worker('rig-1', 0))?.boot).toBe(BOOT_A);
+    });
+
+    it('keeps the newest state of a tunnel for each boot, with the token it came by', async () => {
+      const token = { kid: 'k1', expires_s: 7 };
+      await store.addReport({ ...report({ of: [frpRecord(T + 5, { state: 'up' }), frpRecord(T)] }), token });
+      await store.addReport({ ...report({ seq: 1, of: [frpRecord(T + 1)] }), token: { kid: 'k2', expires_s: 8 } });
+      expect(await store.frp('rig-1')).toEqual({ at_ms: T + 5, record: frpRecord(T + 5, { state: 'up' }), token });
+      await store.addReport(report({ seq: 2, of: [frpRecord(T + 9)] }));
+      expect(await store.frp('rig-1')).toMatchObject({ at_ms: T + 9, token: null });
+      await store.addReport(report({ boot: BOOT_B, at: T + 60_000 }));
+      expect(await store.frp('rig-1')).toBeNull();
+      expect(await store.frp('rig-2')).toBeNull();
+    });
+
+    it('gives each service a port of its own, and the same again', async () => {
+      const ask = { worker: 'rig-1', service: 'ssh', port: null, first: 20_000, last: 20_002, max: 2, now_ms: T };
+      expect(await store.takeFrpPort(ask)).toBe(20_000);
+      expect(await store.takeFrpPort({ ...ask, worker: 'rig-2' })).toBe(20_001);
+      expect(await store.takeFrpPort({ ...ask, port: 20_001 })).toBeNull();
+      expect(await store.takeFrpPort({ ...ask, now_ms: T + 1 })).toBe(20_000);
+      // Another that it asks for replaces the one it had.
+      expect(await store.takeFrpPort({ ...ask, port: 20_002, now_ms: T + 2 })).toBe(20_002);
+      expect(await store.takeFrpPort({ ...ask, service: 'web', now_ms: T + 3 })).toBe(20_000);
+      expect(await store.takeFrpPort({ ...ask, worker: 'rig-3' })).toBeNull();
+      // A worker has so many at most: its oldest goes.
+      expect(await store.takeFrpPort({ ...ask, service: 'api', port: null, now_ms: T + 4 })).toBeNull();
+      expect(await store.takeFrpPort({ ...ask, service: 'api', port: null, last: 20_003, now_ms: T + 4 })).toBe(20_003);
+      expect(await store.takeFrpPort({ ...ask, worker: 'rig-3' })).toBe(20_002);
+      // Out of the range that is now.
+      const moved = { ...ask, service: 'web', first: 30_000, last: 30_001, now_ms: T + 5 };
+      expect(await store.takeFrpPort(moved)).toBe(30_000);
+    });
+
+    it('keeps the ports of a worker that is known, and gives those of a forgotten one away', async () => {
+      const ask = { service: 'ssh', port: null, first: 20_000, last: 20_001, max: 2, now_ms: T };
+      await store.addReport(report({ at: T + 1000 }));
+      await store.takeFrpPort({ ...ask, worker: 'rig-1' });
+      await store.takeFrpPort({ ...ask, worker: 'rig-2' });
+      await store.prune(T + 500, 100);
+      expect(await store.takeFrpPort({ ...ask, worker: 'rig-1', service: 'web' })).toBe(20_001);
     });
 
     it('lists workers by name, also one that only said hello', async () => {

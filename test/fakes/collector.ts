@@ -7,6 +7,7 @@ import { buildApp } from '../../collector/app.ts';
 import { makeControls } from '../../collector/control/make-controls.ts';
 import { Counters } from '../../collector/counters.ts';
 import type { CollectorDeps } from '../../collector/deps.ts';
+import { loadFrpSecrets } from '../../collector/frp/secrets.ts';
 import { loadKeys } from '../../collector/keys.ts';
 import type { PageFile } from '../../collector/page-files.ts';
 import { type Settings, readSettings } from '../../collector/settings.ts';
@@ -67,6 +68,7 @@ export async function fakeCollector(
       clock: o.controlClock ?? clock,
     }),
     settings,
+    frp: settings.config.frp === null ? null : await loadFrpSecrets(dir, clock),
     page: o.page ?? [],
   };
   const app = buildApp(deps);

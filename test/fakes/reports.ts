@@ -1,6 +1,7 @@
 // Reports as a worker sends them, for tests and benches of the collector.
 import { gzipSync } from 'node:zlib';
 import type { Envelope } from '../../wire/envelope.ts';
+import type { FrpRecord } from '../../wire/frp.ts';
 import type {
   GpuRecord,
   HashrateRecord,
@@ -31,6 +32,14 @@ export function hostRecord(at_ms: number, over: Partial<HostRecord> = {}): HostR
     server: '1234',
     expect: '4xRTX 3070',
     country: 'KZ',
+    ...over,
+  };
+}
+
+export function frpRecord(at_ms: number, over: Partial<FrpRecord> = {}): FrpRecord {
+  return {
+    ...{ kind: 'frp', at_ms, state: 'connecting', frps: null, rung: null, found_ms: null },
+    ...{ canary_bytes: null, canary_ms: null, exposed: [], egress: [] },
     ...over,
   };
 }
