@@ -100,7 +100,10 @@ describe('the hook', () => {
       ['NewProxy', proxy],
       ['NewUserConn', proxy],
     ] as const) {
-      expect(await ask(op, content)).toMatchObject({ reject: true, reject_reason: expect.stringContaining('revoked') });
+      expect(await ask(op, content)).toMatchObject({
+        reject: true,
+        reject_reason: expect.stringContaining('revoked') as string,
+      });
     }
   });
 
@@ -132,14 +135,20 @@ describe('/api/v1/workers/{id}/attach', () => {
     const get = () => collector.get('/api/v1/workers/rig-1/attach');
     const sentAt = collector.clock.nowMs();
     await collector.report(envelope({ sentAt }));
-    expect((await get()).json()).toMatchObject({ error: 'not_found', message: expect.stringContaining('SPOTRIG_FRP') });
+    expect((await get()).json()).toMatchObject({
+      error: 'not_found',
+      message: expect.stringContaining('SPOTRIG_FRP') as string,
+    });
     const token = collector.token();
     await collector.report(
       envelope({ seq: 1, sentAt, records: [frpRecord(sentAt, { exposed: [...exposed] })] }),
       token,
     );
     (frp as { ca_file: string }).ca_file = join(collector.dir, 'ca.pem');
-    expect((await get()).json()).toMatchObject({ error: 'not_found', message: expect.stringContaining('ca.pem') });
+    expect((await get()).json()).toMatchObject({
+      error: 'not_found',
+      message: expect.stringContaining('ca.pem') as string,
+    });
     writeFileSync(frp.ca_file, 'PEM');
     const answer = AttachAnswer.parse((await get()).json());
     const mac = parseToken(token)?.mac ?? '';
