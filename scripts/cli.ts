@@ -14,6 +14,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   token: () => import('./commands/token.ts'),
   pin: () => import('./commands/pin.ts'),
   probe: () => import('./commands/probe.ts'),
+  'frps-config': () => import('./commands/frps-config.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */
