@@ -16,7 +16,7 @@ import { type FrpHolder, type TicketCheck, checkTicket } from './tickets.ts';
 
 const BODY_MAX_BYTES = 65_536;
 const REQUEST_TIMEOUT_MS = 10_000;
-/** Of one worker and reason: frpc asks again every half minute. */
+/** Of one worker, request and reason: frpc asks again every half minute. */
 const EVENTS = { burst: 2, per_s: 1 / 600 };
 /** Of all that show no good ticket, for a look into the store and a line in the log. */
 const STRANGERS = { burst: 20, per_s: 1 / 30 };
@@ -155,7 +155,7 @@ export function buildFrpHook(deps: HookDeps): FastifyInstance {
     const proven = worker?.proven === true;
     // Strangers share one allowance, so that they can neither fill the log nor eat up what is a worker's.
     const rate = proven ? events : strangers;
-    if (rate.take(proven ? `${worker.name} ${code}` : '', 1, clock.monoMs()) === 0) {
+    if (rate.take(proven ? `${worker.name} ${ask.op} ${code}` : '', 1, clock.monoMs()) === 0) {
       logger.warn({ op: ask.op, user: shown(user), worker: worker?.name, code }, detail);
       await note(worker, detail).catch((error: unknown) =>
         logger.error({ error: messageOf(error) }, 'an event of frp was not stored'),
