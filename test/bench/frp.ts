@@ -183,7 +183,7 @@ async function startWays(
   if (noNginx.length > 0) bench.say('wss is left out: there is no nginx');
   else {
     const port = await freeLoopbackPort();
-    const nginx = await startNginx({ dir, host: HOST, port, frpsPort: muxPort, certificate });
+    const nginx = await startNginx({ dir, host: HOST, port, frps: `${HOST}:${muxPort}`, certificate });
     ends.push(() => nginx.close());
     await add('wss', port, { transport: { protocol: 'wss' } });
   }

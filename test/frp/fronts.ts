@@ -1,6 +1,7 @@
 // What stands in front of frps in the field, for tests: a certificate, nginx for the rung `wss`, an sshd for the rung `ssh`. Real programs,
 // where they are installed.
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { which } from 'zx';
@@ -11,6 +12,7 @@ import { spawnGroup } from '../../platform/process.ts';
 /** Sends KILL to the program when the one that started it is gone. */
 const WITH_US = ['setpriv', '--pdeathsig', 'KILL'];
 const START_MS = 200;
+const LOGIN_LIMIT_MS = 20_000;
 
 /** A program that is there for others; ended with the test. */
 export interface Front {
@@ -40,48 +42,53 @@ export async function lacking(...programs: readonly ('nginx' | 'sshd' | 'ssh')[]
   return programs.filter((_, i) => found[i] === null);
 }
 
-/** nginx with TLS at `host:port` that passes frp's websocket on to frps, as a web site would. */
-export async function startNginx(o: {
+interface NginxOptions {
   dir: string;
   host: string;
   port: number;
-  frpsPort: number;
+  /** `host:port` of frps, as nginx reaches it. */
+  frps: string;
   certificate: CertificateFiles;
-  prefix?: readonly string[];
-}): Promise<Front> {
-  const { dir, host, port, frpsPort, certificate } = o;
+}
+
+/** Writes the configuration of an nginx with TLS at `host:port` that passes frp's websocket on to frps, as a web site would. */
+export async function nginxArgv({ dir, host, port, frps, certificate }: NginxOptions): Promise<string[]> {
   const temp = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((n) => `${n}_temp_path ${dir}/${n};`).join(' ');
   const conf = `daemon off; master_process off; pid ${dir}/nginx.pid; error_log ${dir}/nginx.log;
 events { worker_connections 512; }
 http { access_log off; ${temp}
   server { listen ${host}:${port} ssl; ssl_certificate ${certificate.certFile}; ssl_certificate_key ${certificate.keyFile};
     location / { return 200 "a web site\\n"; }
-    location = /~!frp { proxy_pass http://127.0.0.1:${frpsPort}; proxy_http_version 1.1; proxy_buffering off;
+    location = /~!frp { proxy_pass http://${frps}; proxy_http_version 1.1; proxy_buffering off;
       proxy_read_timeout 1h; proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade"; } } }
 `;
   await writeFile(join(dir, 'nginx.conf'), conf);
-  const program = (await which('nginx', { nothrow: true })) ?? 'nginx';
-  const argv = [program, '-p', dir, '-e', join(dir, 'nginx.log'), '-c', join(dir, 'nginx.conf')];
-  return startFront([...(o.prefix ?? []), ...argv], join(dir, 'nginx.log'));
+  const program = (await which('nginx', { nothrow: true })) ?? '/usr/sbin/nginx';
+  return [program, '-p', dir, '-e', join(dir, 'nginx.log'), '-c', join(dir, 'nginx.conf')];
 }
 
-export interface SshServer extends Front {
+/** Starts it. */
+export async function startNginx(o: NginxOptions): Promise<Front> {
+  return startFront(await nginxArgv(o), join(o.dir, 'nginx.log'));
+}
+
+export interface SshKeys {
   /** Path of the client's private key. */
   keyFile: string;
   /** The host's key, `ssh-ed25519 …` without the comment. */
   hostKey: string;
 }
 
-/** sshd whose only account may do nothing but open connections to frps: as the rung `ssh` wants it. */
-export async function startSshd(o: {
+interface SshdOptions {
   dir: string;
   host: string;
   port: number;
   /** `host:port` that may be reached through it; null: a login with a shell is what it is for. */
   permitOpen: string | null;
-  prefix?: readonly string[];
-}): Promise<SshServer> {
-  const { dir, host, port, permitOpen } = o;
+}
+
+/** Writes keys and configuration of an sshd whose only account (root) may do nothing but open connections to frps, or log in. */
+export async function sshdArgv({ dir, host, port, permitOpen }: SshdOptions): Promise<SshKeys & { argv: string[] }> {
   // Its own folder, which it demands when it is started by root.
   await mkdir('/run/sshd', { mode: 0o755 }).catch((error: unknown) => {
     if (!isErrno(error, 'EEXIST', 'EACCES')) throw error;
@@ -100,25 +107,53 @@ export async function startSshd(o: {
   await writeFile(join(dir, 'sshd_config'), `${conf.join('\n')}\n`);
   const program = (await which('sshd', { nothrow: true })) ?? '/usr/sbin/sshd';
   const argv = [program, '-D', '-E', join(dir, 'sshd.log'), '-f', join(dir, 'sshd_config')];
-  const front = await startFront([...(o.prefix ?? []), ...argv], join(dir, 'sshd.log'));
   const [type = '', key = ''] = (await readFile(`${hostKeyFile}.pub`, 'utf8')).split(' ');
-  return { ...front, keyFile, hostKey: `${type} ${key.trim()}` };
+  return { argv, keyFile, hostKey: `${type} ${key.trim()}` };
+}
+
+/** Starts it. */
+export async function startSshd(o: SshdOptions): Promise<Front & SshKeys> {
+  const { argv, ...keys } = await sshdArgv(o);
+  return { ...(await startFront(argv, join(o.dir, 'sshd.log'))), ...keys };
 }
 
 /** `ssh -N -L`: a loopback port that leads to frps inside an SSH session. */
 export async function startSshForward(o: {
   dir: string;
+  login?: string;
   host: string;
   port: number;
-  server: Pick<SshServer, 'keyFile' | 'hostKey'>;
+  server: SshKeys;
   localPort: number;
+  /** As sshd sees it. */
   to: string;
 }): Promise<Front> {
   const knownHosts = join(o.dir, `known_hosts-${o.localPort}`);
-  await writeFile(knownHosts, `[${o.host}]:${o.port} ${o.server.hostKey}\n`);
+  const host = o.port === 22 ? o.host : `[${o.host}]:${o.port}`;
+  await writeFile(knownHosts, `${host} ${o.server.hostKey}\n`);
   const options = ['BatchMode=yes', `UserKnownHostsFile=${knownHosts}`, 'ExitOnForwardFailure=yes', 'LogLevel=ERROR'];
   const argv = ['ssh', '-N', '-F', 'none', '-i', o.server.keyFile, ...options.flatMap((option) => ['-o', option])];
-  return startFront([...argv, '-L', `127.0.0.1:${o.localPort}:${o.to}`, '-p', String(o.port), `root@${o.host}`], null);
+  const way = ['-L', `127.0.0.1:${o.localPort}:${o.to}`, '-p', String(o.port), `${o.login ?? 'root'}@${o.host}`];
+  const front = await startFront([...argv, ...way], null);
+  const end = performance.now() + LOGIN_LIMIT_MS;
+  while (!(await isListening(o.localPort))) {
+    if (performance.now() > end) {
+      await front.close();
+      throw new Error('ssh did not log in in time');
+    }
+    await realClock.sleep(50);
+  }
+  return front;
+}
+
+function isListening(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }
 
 async function startFront(argv: readonly string[], log: string | null): Promise<Front> {

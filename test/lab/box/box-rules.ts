@@ -10,6 +10,8 @@ export interface When {
   way?: 'up' | 'down';
   /** Bytes of the IP packet. */
   longer_than?: number;
+  /** While the worker has sent no more bytes than that on this connection, with this packet. */
+  early?: number;
   /** Strings in what the worker has sent on this connection. */
   needles?: readonly string[];
   /** Names in it as a DNS message has them. */

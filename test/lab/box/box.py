@@ -7,7 +7,7 @@
 #   rules              tried in order; the first that deals with a packet ends it
 # A rule is {"when": {…}, "do": {one action}}.
 #   when   hosts, not_hosts (the server's, as networks), ports (the server's), proto, way (up, down), longer_than (bytes of the IP
-#          packet); in the stream that the worker sent: needles (Latin-1), dns_names (as in a DNS message),
+#          packet), early (while the worker has sent no more bytes than that); in the stream that the worker sent: needles (Latin-1), dns_names (as in a DNS message),
 #          hello {sni: [parts], sni_not_ru, offered_below_13, negotiated_below_13}
 #   do     see ACTIONS in rules.py
 # It says "ready", then one JSON line each time a rule strikes a connection or a question first.

@@ -20,6 +20,7 @@ class When:
         self.proto = {"tcp": frames.TCP, "udp": frames.UDP, None: None}[when.get("proto")]
         self.way = when.get("way")
         self.longer_than = when.get("longer_than", 0)
+        self.early = when.get("early")
         self.needles = [n.encode("latin-1") for n in when.get("needles", [])]
         self.needles += [reading.dns_name(n) for n in when.get("dns_names", [])]
         self.hello = when.get("hello")
@@ -44,6 +45,8 @@ class When:
 
     def read(self, packet, flow):
         """Whether what the worker has sent so far on this connection holds what the rule looks for."""
+        if self.early is not None and (flow is None or len(flow.sent) > self.early):
+            return False
         if not self.needles and self.hello is None:
             return True
         if flow is None or not packet.payload:
