@@ -5,7 +5,8 @@
 //              that is there) -> the miner, supervised. Everything it writes is under SPOTRIG_HOME.
 //   order      nothing is loaded or done before the miner's start that can come after it: the reporter, HTTP, schemas, the look at
 //              the GPUs and the disk's tidying come later (`await import`; the build compiles such parts when they are wanted).
-//   killed     the miner goes on by itself; the next Node of the same boot adopts it. Reports that were spooled are sent later.
+//   tunnel     with SPOTRIG_FRP, frpc beside the miner, after it (frp/tunnel.ts).
+//   killed     miner and frpc go on by themselves; the next Node of the same boot adopts them. Reports that were spooled are sent later.
 //   TERM, INT  the miner gets INT at once and KILL after 7 s, reports are flushed for 3 s at most; exit 0.
 //   exit codes 0 stopped by a signal; 78 settings are wrong, which a restart cannot mend; 70 a fault of ours (the head starts
 //              Node again).
@@ -27,6 +28,7 @@ import type { Stall } from '../wire/reachability.ts';
 import { parseToken } from '../wire/token.ts';
 import { ArtifactStore } from './artifacts/store.ts';
 import { egressNames, readConfig, type Config, type Refusal } from './config.ts';
+import type { Tunnel } from './frp/tunnel.ts';
 import { HandOver } from './hand-over.ts';
 import { minerEnvironment } from './miner-env.ts';
 import { openMeterState, readMeterState } from './meter-state.ts';
@@ -64,6 +66,8 @@ const RESTART_MAX_MS = 120_000;
 const LAST_WORDS_MS = 1_500;
 /** The prober measures nothing before the miner hashes; its code is not worth a moment of the miner's start. */
 const PROBER_AFTER_MS = 5_000;
+/** The tunnel may be the only way to a pool, so it does not wait long; but the miner's start comes first. */
+const TUNNEL_AFTER_MS = 1_000;
 /** What waits until the reporter, or the prober, is loaded. */
 const EVENTS_WAITING_MAX = 200;
 const STALLS_WAITING_MAX = 8;
@@ -178,8 +182,9 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   const reporting = report({ config, logger, ports, egressPorts, meter, supervisor, events, poolUrl }, ending.signal);
   reporting.catch(onFault);
   const stalls = new HandOver<PoolStall>(STALLS_WAITING_MAX);
+  const network: { key: string | null } = { key: null };
   const probing = reporting.then((reporter) =>
-    probe({ config, logger, supervisor, events, stalls, reporter, relay: () => relay }, ending.signal),
+    probe({ config, logger, supervisor, events, stalls, reporter, network, relay: () => relay }, ending.signal),
   );
   // Mining and reports go on without it.
   probing.catch((error: unknown) => emit({ event: 'probe_failed', level: 'warn', detail: messageOf(error) }));
@@ -199,6 +204,10 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ports.relay = relay.port;
   }
   const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
+  const tunnel = reporting.then((reporter) =>
+    openTunnel({ config, logger, ports, egressPorts, events, reporter, network, store, mirrors }, ending.signal),
+  );
+  tunnel.catch((error: unknown) => emit({ event: 'frp_down', level: 'error', detail: messageOf(error) }));
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
     if (!ending.signal.aborted) onFault(error);
   });
@@ -210,10 +219,12 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   emit({ event: 'worker_stopping', level: 'info', detail: messageOf(ending.signal.reason) });
   // How the miner ended belongs into the last report, but the report does not wait long for it.
   const stopped = supervisor.stop(END_LADDER);
+  const closed = tunnel.then((open) => open?.stop()).catch(() => undefined);
   await Promise.race([stopped, realClock.sleep(LAST_WORDS_MS)]);
   await relay?.close();
   await reporter.stop(FLUSH_MS);
   await stopped;
+  await closed;
   await mining;
   return 0;
 }
@@ -283,11 +294,13 @@ async function probe(
     events: HandOver<EventInput>;
     stalls: HandOver<PoolStall>;
     reporter: Reporter;
+    /** Filled in as collectors tell it. */
+    network: { key: string | null };
     relay: () => Relay | null;
   },
   ending: AbortSignal,
 ): Promise<void> {
-  const { config, logger, supervisor, events, stalls, reporter, relay } = o;
+  const { config, logger, supervisor, events, stalls, reporter, network, relay } = o;
   const { probe: profile } = config;
   if (profile === null) return;
   await realClock.sleep(PROBER_AFTER_MS, ending).catch(() => undefined);
@@ -303,7 +316,10 @@ async function probe(
     {
       ...{ clock: realClock, random: Math.random, logger },
       isHashing: () => supervisor.state() === 'hashing',
-      onRecord: (record) => reporter.measured(record),
+      onRecord: (record) => {
+        network.key = record.egress?.key ?? network.key;
+        reporter.measured(record);
+      },
       onRanks: (ranks) => {
         relay()?.setRanking(ranks);
         reporter.rankCollectors(ranks);
@@ -317,6 +333,43 @@ async function probe(
     reporter.event(event);
     if (POOL_FAULTS.has(event.event)) sampler.fault();
   });
+}
+
+/** Loads and opens the tunnel; null where the settings name none. */
+async function openTunnel(
+  o: {
+    config: Config;
+    logger: Logger;
+    ports: Ports;
+    egressPorts: ReadonlyMap<string, number>;
+    events: HandOver<EventInput>;
+    reporter: Reporter;
+    network: { key: string | null };
+    store: ArtifactStore;
+    mirrors: readonly string[];
+  },
+  ending: AbortSignal,
+): Promise<Tunnel | null> {
+  const { config, logger, ports, egressPorts, events, reporter, network, store, mirrors } = o;
+  const { frp: addresses, frpCa: ca, frpc, frpSshKey: sshKey, egressKey, expose, country, home, boot } = config;
+  const token = parseToken(config.token);
+  if (addresses.length === 0 || ca === null || frpc === null || token === null) return null;
+  await realClock.sleep(TUNNEL_AFTER_MS, ending).catch(() => undefined);
+  if (ending.aborted) return null;
+  const { Tunnel } = await import('./frp/tunnel.ts');
+  const tunnel = new Tunnel({
+    ...{ home, boot, token, addresses, ca, sshKey, country, expose, egressKey, egressPorts },
+    minerPort: () => ports.api,
+    network: () => network.key,
+    program: (signal) =>
+      frpc.from === 'path' ? store.preinstalled(frpc.path) : store.ensure(frpc.release, mirrors, signal),
+    onRecord: (record) => reporter.measured(record),
+    onSample: (sample) => reporter.measured(sample),
+    emit: (event) => events.push(event),
+    ...{ clock: realClock, random: Math.random, logger },
+  });
+  void tunnel.run(ending);
+  return tunnel;
 }
 
 /** The visitors' ports of the exports that the settings name; nothing is loaded where they name none. */

@@ -9,6 +9,7 @@ import type { Logger } from '../platform/logger.ts';
 import type { runForOutput, spawnGroup } from '../platform/process.ts';
 import { scrubDeep } from '../platform/secrets.ts';
 import type { MinerSample } from '../miners/miner.ts';
+import type { FrpRecord } from '../wire/frp.ts';
 import type { HostRecord, LifecycleRecord, LogRecord, WireRecord } from '../wire/records.ts';
 import type { ReachabilityRecord } from '../wire/reachability.ts';
 import type { VerdictName } from '../wire/verdict.ts';
@@ -75,8 +76,8 @@ export interface ReporterOptions {
 export interface Reporter {
   /** Takes an event into the next report; one of level `error` makes that report now. Never throws. */
   event(event: EventInput): void;
-  /** Takes a measurement into the next report. */
-  measured(record: ReachabilityRecord): void;
+  /** Takes a measurement, or the tunnel as it is now, into the next report. */
+  measured(record: ReachabilityRecord | FrpRecord): void;
   /** The collectors that are reached best are used first; by their URLs as in the settings, others are ignored. */
   rankCollectors(ranks: readonly { url: string; verdict: VerdictName | null }[]): void;
   /** The miner's last log lines as they are on disk now (at most 60), oldest first: the evidence when it died. */
@@ -102,7 +103,7 @@ class RunningReporter implements Reporter {
   /** Until it is on the disk. */
   #host: HostRecord | null = null;
   #events: LifecycleRecord[] = [];
-  #measured: ReachabilityRecord[] = [];
+  #measured: (ReachabilityRecord | FrpRecord)[] = [];
   /** Reports that never reached the disk. */
   #unspooled = 0;
   #reporting: Promise<void> = Promise.resolve();
@@ -147,7 +148,7 @@ class RunningReporter implements Reporter {
     if (event.level === 'error') this.#soon(0);
   }
 
-  measured(record: ReachabilityRecord): void {
+  measured(record: ReachabilityRecord | FrpRecord): void {
     this.#measured.push(record);
     if (this.#measured.length > MEASURED_MAX) this.#measured.shift();
   }
@@ -244,7 +245,7 @@ class RunningReporter implements Reporter {
         const left = reports.slice(i);
         this.#unspooled += left.length;
         this.#events = [...left.flat().filter((r) => r.kind === 'lifecycle'), ...this.#events].slice(-EVENTS_MAX);
-        const measured = left.flat().filter((r) => r.kind === 'reachability');
+        const measured = left.flat().filter((r) => r.kind === 'reachability' || r.kind === 'frp');
         this.#measured = [...measured, ...this.#measured].slice(-MEASURED_MAX);
         this.#host ??= left.flat().find((r) => r.kind === 'host') ?? null;
         throw error;

@@ -1,0 +1,163 @@
+// Every attempt of the ladder as a reachability sample. What worked is told as it was; what failed is measured step by step with the
+// prober's own steps, after frpc is gone: never two connections to one frps at once.
+import { isIP } from 'node:net';
+import { promises as dns } from 'node:dns';
+import type { Clock } from '../../platform/clock.ts';
+import { failureOf } from '../../stratum/failure-of.ts';
+import type { FrpAddress } from '../../stratum/frp-url.ts';
+import { bracketed } from '../../stratum/address.ts';
+import { probeDeps } from '../../stratum/probe/connection.ts';
+import { endOfTrial, tryAddress } from '../../stratum/probe/trial.ts';
+import { judge } from '../../wire/judge.ts';
+import type { AddressTrial, DnsAnswer, ReachabilityRecord, Stall, Target } from '../../wire/reachability.ts';
+import type { CanaryResult } from './canary.ts';
+import type { Candidate, End } from './climb.ts';
+
+/** Half of the prober’s: the login that failed has waited long already, and the next rung waits for this. */
+const LIMITS = { tcp_ms: 5_000, tls_ms: 5_000, reply_ms: 5_000, ack_ms: 2_000, close_ms: 500 };
+/** The verdict wants to see a failure twice. */
+const ATTEMPTS = 2;
+const ATTEMPT_PAUSE_MS = 1_000;
+const ADDRESSES_MAX = 4;
+
+/** What is known of one attempt. */
+export interface Attempt {
+  address: FrpAddress;
+  candidate: Candidate;
+  end: End;
+  /** null where the attempt did not come to it. */
+  canary: CanaryResult | null;
+}
+
+/** Where a candidate connects, as a target's name and place. */
+export function targetOf(address: FrpAddress, { rung, otherName }: Candidate): Target {
+  const place =
+    (rung === 'wss' ? address.wss : rung === 'ssh' ? address.ssh : rung === 'tls_no_mux' ? address.noMux : null) ??
+    address;
+  const { host, port } = place;
+  const ownName = address.sni ?? (isIP(host) === 0 ? host : null);
+  const names: Partial<Record<Candidate['rung'], string | null>> = {
+    ...{ tls_other_name: otherName, tls_no_name: null, ssh: null },
+    wss: isIP(host) === 0 ? host : null,
+  };
+  const sni = rung in names ? (names[rung] ?? null) : ownName;
+  const url = `frp+${rung}://${bracketed(host)}:${String(port)}`;
+  return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni, dialect: null };
+}
+
+/** The sample, with a verdict. `history`: earlier ones of the same target, newest first. Never rejects for the network. */
+export async function sampleOf(
+  attempt: Attempt,
+  history: readonly ReachabilityRecord[],
+  clock: Clock,
+): Promise<ReachabilityRecord> {
+  const { address, candidate, end, canary } = attempt;
+  const target = targetOf(address, candidate);
+  const at_ms = clock.nowMs();
+  const answers = await lookUp(target.host, clock);
+  const found = isIP(target.host) === 0 ? answers.flatMap(({ addresses }) => addresses) : [target.host];
+  const carried = canary !== null && canary.bytes > 0;
+  const trials =
+    end === 'worked' || carried
+      ? found.slice(0, 1).map((one) => wellTrial(one, target.tls))
+      : await tryAll(found.slice(0, ADDRESSES_MAX), target, candidate, clock);
+  const sample: ReachabilityRecord = {
+    ...{ kind: 'reachability', at_ms, target, ...failureOfAttempt(attempt, trials, answers), baseline: null },
+    ...{
+      dns: answers,
+      addresses: trials,
+      control_addresses: [],
+      attempts: trials.at(-1) === undefined ? 1 : (trials.at(-1)?.attempt ?? 0) + 1,
+    },
+    ...{
+      controls: [],
+      variants: [],
+      stalls: stallsOf(attempt),
+      bulk: [],
+      egress: null,
+      clock_skew_ms: null,
+      verdict: null,
+    },
+  };
+  return { ...sample, verdict: judge({ sample, history, controls: [], inside: [] }) };
+}
+
+async function lookUp(host: string, clock: Clock): Promise<DnsAnswer[]> {
+  if (isIP(host) !== 0) return [];
+  const begun = clock.monoMs();
+  const about = { resolver: 'system', transport: 'system' as const, family: 'A' as const, late: [] as string[] };
+  try {
+    const found = await dns.lookup(host, { family: 4, all: true });
+    const addresses = found.map(({ address }) => address).slice(0, 16);
+    return [{ ...about, addresses, failure: null, ms: clock.monoMs() - begun }];
+  } catch (error) {
+    return [{ ...about, addresses: [], failure: failureOf(error), ms: clock.monoMs() - begun }];
+  }
+}
+
+async function tryAll(
+  addresses: readonly string[],
+  target: Target,
+  { rung }: Candidate,
+  clock: Clock,
+): Promise<AddressTrial[]> {
+  const trials: AddressTrial[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    if (attempt > 0) await clock.sleep(ATTEMPT_PAUSE_MS);
+    for (const address of addresses) {
+      const { trial } = await tryAddress(
+        {
+          ...{ target, address, attempt, agent: '', limits: LIMITS, question: { kind: 'none' } },
+          ...{ upTo: target.tls ? 'tls' : 'tcp', shape: { isSmall: rung === 'tls_classic' } },
+        },
+        probeDeps(clock),
+      );
+      trials.push(trial);
+    }
+    if (trials.every((trial) => endOfTrial(trial).operation === null)) break;
+  }
+  return trials;
+}
+
+/** frpc came through these steps; how long each took is its own knowledge. */
+function wellTrial(address: string, tls: boolean): AddressTrial {
+  const step = { failure: null, ms: null };
+  const nothing = { protocol: null, alert: null, spki_sha256: null, issuer: null, rx_raw_bytes: null };
+  const secured = { ...step, ...nothing, tx_unacked_bytes: null, retransmits: null };
+  return { address, attempt: 0, tcp: step, tls: tls ? secured : null, stratum: null, http: null };
+}
+
+/** A way that connects and then carries nothing, or too little, fails at the transfer. */
+function failureOfAttempt(
+  { end }: Attempt,
+  trials: readonly AddressTrial[],
+  answers: readonly DnsAnswer[],
+): Pick<ReachabilityRecord, 'operation' | 'failure'> {
+  if (end === 'worked') return { operation: null, failure: null };
+  const [answer] = answers;
+  if (answer !== undefined && answer.failure !== null) return { operation: 'resolve', failure: answer.failure };
+  const failed = trials.map(endOfTrial).findLast(({ operation }) => operation !== null);
+  if (failed !== undefined) return failed;
+  switch (end) {
+    case 'frozen':
+    case 'slow':
+    case 'silent':
+      return { operation: 'transfer', failure: 'generic_timeout_error' };
+    case 'broken':
+      return { operation: 'transfer', failure: 'connection_reset' };
+    case 'certificate':
+      return { operation: 'tls_handshake', failure: 'ssl_unknown_authority' };
+    // Nothing is wrong with the way: what frps has against the worker is told by an event.
+    case 'login_refused':
+    case 'refused':
+    case 'failed':
+      return { operation: null, failure: null };
+  }
+}
+
+/** A canary that fell silent, as what it was: a connection that worked and then stood still. */
+function stallsOf({ canary }: Attempt): Stall[] {
+  if (canary === null || canary.kind !== 'frozen') return [];
+  const unknown = { packets: null, idle_ms: null, tx_unacked_bytes: null, retransmits: null };
+  return [{ ...unknown, raw_bytes: canary.bytes, messages: 0, age_ms: canary.ms, end: 'silence' }];
+}
