@@ -15,6 +15,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   pin: () => import('./commands/pin.ts'),
   probe: () => import('./commands/probe.ts'),
   'frps-config': () => import('./commands/frps-config.ts'),
+  doctor: () => import('./commands/doctor.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */
