@@ -12,6 +12,7 @@ import { run as doctor } from '../../scripts/commands/doctor.ts';
 import { run as frpsConfig } from '../../scripts/commands/frps-config.ts';
 import { makeCertificate } from '../fakes/certificate.ts';
 import { frpBinaries, frpMissing } from '../frp/binaries.ts';
+import { type Front, lacking, startNginx } from '../frp/fronts.ts';
 import { type FrpProcess, startFrp } from '../frp/processes.ts';
 import { type CollectorProcess, startCollectorProcess } from '../rig/collector-process.ts';
 
@@ -26,14 +27,16 @@ interface Report {
 }
 
 const BUILD_LIMIT_MS = 600_000;
-const missing = await frpMissing();
+const [noNginx] = await lacking('nginx');
+const missing = (await frpMissing()) ?? (noNginx === undefined ? null : `there is no ${noNginx}`);
 
 describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig doctor frp (${missing ?? 'real'})`, () => {
   let dir: string;
   let address: string;
   let port: number;
   let ca: string;
-  let frps: FrpProcess;
+  const servers: FrpProcess[] = [];
+  let nginx: Front;
   let collector: CollectorProcess;
   let printed = '';
 
@@ -50,26 +53,38 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig docto
     const programs = await frpBinaries();
     dir = await mkdtemp(join(tmpdir(), 'spotrig-doctor-'));
     port = await freeLoopbackPort();
-    address = `frp://127.0.0.1:${String(port)}?sni=tun.test&other=www.other.test`;
+    const [web, noMux] = [await freeLoopbackPort(), await freeLoopbackPort()].map(String);
+    address =
+      `frp://127.0.0.1:${String(port)}?sni=tun.test&other=www.other.test` +
+      `&wss=localhost:${web ?? ''}&nomux=127.0.0.1:${noMux ?? ''}`;
     const hook = `127.0.0.1:${String(await freeLoopbackPort())}`;
     await writeFile(
       join(dir, 'collector.toml'),
       `[frp]\nhook = "${hook}"\naddresses = ["${address}"]\nports = "20000-20009"\n`,
     );
     vi.spyOn(console, 'log').mockImplementation(() => undefined);
-    const flags = ['--host', '127.0.0.1,tun.test', '--other', 'www.other.test', '--bare', '--port', String(port)];
-    expect(await frpsConfig([...flags, '--data', dir])).toBe(0);
+    const flags = ['--host', '127.0.0.1,tun.test,localhost', '--other', 'www.other.test'];
+    const places = ['--bare', '--port', String(port), `--mux-off=${noMux ?? ''}`];
+    expect(await frpsConfig([...flags, ...places, '--data', dir])).toBe(0);
     vi.restoreAllMocks();
     ca = join(dir, 'frp-ca.pem');
     collector = await startCollectorProcess({ port: 0, dataDir: dir, releaseDir: dir, pageDir: dir });
-    const config = parse(await readFile(join(dir, 'frps', 'frps.toml'), 'utf8'));
-    // The dashboard's port is a fixed one, and this machine may have an frps already.
-    Object.assign(config['webServer'] as object, { port: await freeLoopbackPort() });
-    frps = await startFrp({ program: programs.frps, dir, name: 'frps-under-test', config });
-    await frps.said(/frps started successfully/);
+    const files = join(dir, 'frps');
+    for (const name of ['frps', 'frps-nomux']) {
+      const config = parse(await readFile(join(files, `${name}.toml`), 'utf8'));
+      // The dashboard's port is a fixed one, and this machine may have an frps already.
+      Object.assign(config['webServer'] as object, { port: await freeLoopbackPort() });
+      const frps = await startFrp({ program: programs.frps, dir, name: `${name}-under-test`, config });
+      servers.push(frps);
+      await frps.said(/frps started successfully/);
+    }
+    const certificate = { certFile: join(files, 'server.crt'), keyFile: join(files, 'server.key') };
+    const place = { host: '127.0.0.1', port: Number(web) };
+    nginx = await startNginx({ dir, ...place, frps: `127.0.0.1:${String(port)}`, certificate });
   }, BUILD_LIMIT_MS);
   afterAll(async () => {
-    await frps.kill();
+    await nginx.close();
+    for (const frps of servers) await frps.kill();
     await collector.stop();
     await rm(dir, { recursive: true, force: true });
   });
@@ -91,7 +106,10 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig docto
       ['tls_classic', true, null],
       ['tls_other_name', true, null],
       ['tls_no_name', true, null],
+      ['wss', true, null],
+      ['tls_no_mux', true, null],
     ]);
+    expect(checks.find(({ name }) => name === 'clock')).toMatchObject({ ok: true });
     expect(checks.find(({ name }) => name === 'hook')).toMatchObject({ ok: true });
     expect(code).toBe(0);
     const { frpc } = await frpBinaries();
@@ -112,7 +130,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig docto
     const expires_s = Math.floor(Date.now() / 1000) + 3600;
     await writeFile(file, mintToken(await loadKeys(dir), { worker: 'rig-1', expires_s }));
     const [also, asWorker] = await ask(withToken(await token()), '--ca', ca, '--token-file', file);
-    expect([also, asWorker.ways.map(({ login }) => login.ok)]).toEqual([0, [true, true, true, true]]);
+    expect([also, asWorker.ways.map(({ login }) => login.ok)]).toEqual([0, Array(6).fill(true)]);
   }, 120_000);
 
   it('names the fault: the authority, the name, frp’s token, nobody there', async () => {
@@ -131,6 +149,8 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig docto
     expect(await faultOf(nobody, '--ca', ca)).toEqual([1, 'tcp', said('nothing listens')]);
     expect(await faultOf(plain(withToken('wrong-token')), '--data', dir)).toEqual([1, null, said('SPOTRIG_FRP')]);
     expect(printed).not.toContain('wrong-token');
+    const noMux = `frp://127.0.0.1:1?sni=tun.test&nomux=127.0.0.1:${String(port)}&rungs=tls_no_mux`;
+    expect(await faultOf(noMux, '--data', dir)).toEqual([1, null, said('tcpMux = false')]);
   }, 120_000);
 
   it('says that the collector is down, which lets nobody in', async () => {
