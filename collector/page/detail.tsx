@@ -13,6 +13,7 @@ import { Unreachable } from './header.tsx';
 import { hostFacts } from './host-facts.ts';
 import { LogTail } from './log-tail.tsx';
 import { usePoll } from './poll.ts';
+import { Reach } from './reach-panel.tsx';
 import { withGaps } from './series.ts';
 import { formatHash, hottest, minerLabel } from './state.ts';
 import type { View } from './state.ts';
@@ -159,6 +160,9 @@ export function Detail({ id, view, poll_ms }: { id: string; view: View; poll_ms:
         </Panel>
         <Panel title="GPUs" name="gpus">
           <GpuTable gpus={worker.gpus} />
+        </Panel>
+        <Panel title="Reach it" name="reach">
+          <Reach worker={worker.id} frp={detail.frp} now_ms={polled.now_ms} />
         </Panel>
         <Panel title="Reachability" name="reachability">
           <WorkerReachability worker={worker.id} />

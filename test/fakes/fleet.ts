@@ -149,6 +149,15 @@ export function detailAnswer(worker: WorkerRow, now_ms: number): WorkerDetail {
       expect: '4xRTX 3070',
       country: 'KZ',
     },
+    frp: {
+      ...{ kind: 'frp', at_ms: now_ms - 42_000, state: 'up', frps: 'frp://tun.example.org:443', rung: 'tls_classic' },
+      ...{ found_ms: 1740, canary_bytes: 65_536, canary_ms: 212, egress: [] },
+      exposed: [
+        { name: 'ssh', type: 'stcp', local_port: 22, remote_port: null, state: 'up', reason: null },
+        { name: 'miner', type: 'tcp', local_port: 4067, remote_port: 20_003, state: 'up', reason: null },
+        { name: 'web', type: 'stcp', local_port: 80, remote_port: null, state: 'refused', reason: HOSTILE_LINE },
+      ],
+    },
     log,
     events: eventsOf(worker.id, now_ms),
   });

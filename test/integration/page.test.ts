@@ -78,7 +78,15 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     await checkDetail(page, server.url, 'rig-1');
     await page.locator('tr[data-worker="rig-2"] .col-power').click();
     await page.getByRole('heading', { level: 1, name: 'rig-2' }).waitFor();
-    expect(await page.locator('.facts').innerText()).toContain('AMD Ryzen 5 3600 · 12 cores');
+    const reach = await page.locator('.panel-reach').innerText();
+    for (const words of [
+      'tls classic',
+      'npx spotrig connect rig-2 ssh',
+      'tun.example.org:20003',
+      HOSTILE_LINE.slice(0, 10),
+    ])
+      expect(reach).toContain(words);
+    expect(await page.locator('.panel-machine .facts').innerText()).toContain('AMD Ryzen 5 3600 · 12 cores');
     expect(await page.locator('table.gpus tbody tr').count()).toBe(4);
     await page.goto(`${server.url}/#/w/no-such-worker`);
     await page.getByText('The collector knows no worker of this name.').waitFor();
