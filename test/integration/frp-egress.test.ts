@@ -1,15 +1,21 @@
 // Reaching out through frp, with the real frps and frpc: the pool and the collector behind the operator's exports, the worker's
 // visitors, and a direct way to both that is blocked and opened again. The practice miner's shares and the reports go on all the time.
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { stringify } from 'smol-toml';
+import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { loadFrpSecrets } from '../../collector/frp/secrets.ts';
+import { staffTicket } from '../../collector/frp/tickets.ts';
+import { loadKeys } from '../../collector/keys.ts';
+import { mintToken } from '../../collector/tokens.ts';
 import { keepEgressPorts } from '../../entrypoint/frp/egress-ports.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
+import { egressKeyId } from '../../platform/derive.ts';
 import { httpRequest } from '../../platform/http.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { openSpool } from '../../reporter/spool/spool.ts';
@@ -19,13 +25,18 @@ import type { RelayEvent } from '../../stratum/pool-choice.ts';
 import { parsePoolUrl, throughVisitors } from '../../stratum/pool-url.ts';
 import { startRelay } from '../../stratum/relay.ts';
 import { ShareMeter } from '../../stratum/share-meter.ts';
-import { FRP_EGRESS, egressProxyName } from '../../wire/frp-names.ts';
+import { EventsAnswer, WorkersAnswer } from '../../wire/api.ts';
+import { FRP_EGRESS, FRP_TICKET_META, egressProxyName } from '../../wire/frp-names.ts';
 import { makeCertificate } from '../fakes/certificate.ts';
 import { FakeCollector } from '../fakes/report-collector.ts';
 import { frpBinaries, frpMissing } from '../frp/binaries.ts';
+import { certificateFor } from '../frp/fronts.ts';
 import { startGate, type Gate } from '../frp/gate.ts';
 import { exportOf, frpcConfig, frpsConfig, startFrp, visitorOf, type FrpProcess } from '../frp/processes.ts';
-import { until } from '../rig/fleet.ts';
+import { writePracticeMinerLauncher } from '../rig/bundle.ts';
+import { startCollectorProcess } from '../rig/collector-process.ts';
+import { startContractWorker } from '../rig/contract-worker.ts';
+import { getJson, until } from '../rig/fleet.ts';
 import { runMiner } from '../rig/run-miner.ts';
 import { startSha256dPool } from '../rig/sha256d-pool.ts';
 
@@ -201,5 +212,89 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`egress throug
     );
     expect(back).toBe(true);
     expect(events.map(({ event }) => event)).toEqual(['frp_egress_used', 'frp_egress_left']);
+  });
+
+  it('the whole worker: pool and collector behind the real hook’s frps, and a direct collector is gone back to', async () => {
+    const dir = await tempHome();
+    const releaseDir = inject('releaseDir');
+    const dataDir = join(dir, 'collector');
+    await mkdir(dataDir);
+    const pool = await startSha256dPool({ targetShareMs: 500, startDifficulty: 5e-6 });
+    cleanups.push(() => pool.close());
+    const directPool = await gate(pool.port);
+    directPool.set('reset');
+
+    // The operator's side, as `spotrig frps-config` lays it down.
+    const [hookPort, serverPort, collectorPort] = [
+      await freeLoopbackPort(),
+      await freeLoopbackPort(),
+      await freeLoopbackPort(),
+    ];
+    const directCollector = await gate(collectorPort);
+    directCollector.set('reset');
+    const { certFile, keyFile } = await certificateFor(dir, 'frps', ['frps.test', '127.0.0.1']);
+    const targets = { 'pool-a': pool.port, collector: collectorPort };
+    const egress = Object.entries(targets).map(([name, port]) => ({ name, target: `127.0.0.1:${String(port)}` }));
+    const table = { hook: `127.0.0.1:${hookPort}`, addresses: [`frp://127.0.0.1:${serverPort}?sni=frps.test`] };
+    await writeFile(join(dataDir, 'collector.toml'), stringify({ frp: { ...table, ca: certFile, egress } }));
+    const secrets = (await loadFrpSecrets(dataDir, realClock)).values;
+    const keys = await loadKeys(dataDir);
+    const collector = await startCollectorProcess({
+      ...{ port: collectorPort, dataDir, releaseDir, pageDir: join(releaseDir, 'page') },
+    });
+    cleanups.push(() => collector.stop());
+    const { frps, frpc } = await frpBinaries();
+    const expires_s = Math.floor(Date.now() / 1000) + 3600;
+    const plugin = { name: 'collector', addr: `127.0.0.1:${hookPort}`, path: `/${secrets.hook_path}` };
+    const ops = ['Login', 'NewProxy', 'CloseProxy', 'Ping', 'NewUserConn'];
+    const common = { dir, port: serverPort, token: secrets.token };
+    const more = { httpPlugins: [{ ...plugin, ops }], detailedErrorsToClient: true };
+    const certificate = { certFile, keyFile };
+    await frp({ dir, program: frps, name: 'frps', config: frpsConfig({ ...common, certificate, more }) });
+    const [{ key } = { key: '' }] = secrets.egress_keys;
+    const proxies = Object.entries(targets).map(([name, port]) => exportOf(egressProxyName(name, egressKeyId(key)), key, port)); // prettier-ignore
+    const metadatas = { [FRP_TICKET_META]: staffTicket(keys, 'egress', expires_s) };
+    const operator = frpcConfig({ ...common, user: FRP_EGRESS, more: { proxies, metadatas } });
+    await (await frp({ dir, program: frpc, name: 'operator', config: operator })).said(/start proxy success/);
+
+    const miner = await writePracticeMinerLauncher(join(dir, 'miner'), ['--practice-throttle-hs', '30000']);
+    const directUrl = `http://127.0.0.1:${String(directCollector.port)}`;
+    const worker = await startContractWorker({
+      dir: join(dir, 'worker'),
+      entrypointUrl: `${collector.url}/entrypoint.sh`,
+      env: {
+        WORKER_NAME: 'rig-1',
+        SPOTRIG_COLLECTOR: `${directUrl}, ${directUrl}#frp=collector`,
+        SPOTRIG_TOKEN: mintToken(keys, { worker: 'rig-1', expires_s }),
+        SPOTRIG_MINER: `t-rex@${miner}`,
+        SPOTRIG_ALGO: 'sha256d',
+        SPOTRIG_POOLS: `stratum+tcp://127.0.0.1:${String(directPool.port)} frp+stcp://pool-a`,
+        SPOTRIG_WALLET: 'practice-wallet',
+        SPOTRIG_FRP: `frp://:${secrets.token}@127.0.0.1:${String(serverPort)}?sni=frps.test`,
+        SPOTRIG_FRP_CA: certFile,
+        SPOTRIG_FRPC: `frpc@${frpc}`,
+        SPOTRIG_EGRESS_KEY: key,
+      },
+    });
+    cleanups.push(() => worker.stop());
+    const row = async () => WorkersAnswer.parse(await getJson(`${collector.url}/api/v1/workers`)).workers[0] ?? null;
+    const hashing = (atLeast: number) =>
+      until(`${atLeast} accepted shares`, 120_000, async () => {
+        const now = await row();
+        return now?.state === 'hashing' && now.accepted >= atLeast ? now : null;
+      });
+    const first = await hashing(5);
+    expect(first.pool).toBe('frp+stcp://pool-a');
+    expect([directPool.passed, directCollector.passed]).toEqual([0, 0]);
+    directCollector.set('open');
+    await until('a direct report', 60_000, () => Promise.resolve(directCollector.passed > 0 ? true : null));
+    await hashing(first.accepted + 5);
+    const told = await until('both ways told', 60_000, async () => {
+      const { events } = EventsAnswer.parse(await getJson(`${collector.url}/api/v1/events?limit=500`));
+      const names = events.map(({ event }) => event);
+      return names.includes('frp_egress_left') ? names : null;
+    });
+    expect(told.filter((name) => name === 'frp_egress_used')).toHaveLength(2);
+    expect(told.filter((name) => name === 'miner_started')).toHaveLength(1);
   });
 });
