@@ -16,6 +16,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   probe: () => import('./commands/probe.ts'),
   'frps-config': () => import('./commands/frps-config.ts'),
   doctor: () => import('./commands/doctor.ts'),
+  connect: () => import('./commands/connect.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */

@@ -9,14 +9,13 @@ import { stringify } from 'smol-toml';
 import { CONFIG_FILE, readConfig } from '../../collector/config.ts';
 import { type FrpConfig, FrpTable, frpConfigOf } from '../../collector/frp/settings.ts';
 import { loadFrpSecrets, rotateEgressKey } from '../../collector/frp/secrets.ts';
+import { staffTicket } from '../../collector/frp/tickets.ts';
 import { loadKeys } from '../../collector/keys.ts';
 import { realClock } from '../../platform/clock.ts';
-import { deriveSecret } from '../../platform/derive.ts';
 import { makeDir, readTextIfPresent, writeFileDurable } from '../../platform/durable-file.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { HOST_NAME, bracketed } from '../../stratum/address.ts';
 import { parseFrpUrl } from '../../stratum/frp-url.ts';
-import { formatFrpTicket } from '../../wire/frp-names.ts';
 import { ensureAuthority, ensureServerCertificate, readAuthorities } from '../frp/certificates.ts';
 import { type ServerPlan, egressToml, frpsToml, nginxConf, systemdUnit } from '../frp/server-files.ts';
 
@@ -178,7 +177,8 @@ async function configure(flags: Flags): Promise<Answer> {
   }
   if (innerPort !== null) await put('nginx.conf', nginxConf(plan, names), 0o644);
   if (flags.egress) {
-    const ticket = await egressTicket(dataDir);
+    const expires_s = Math.floor(realClock.nowMs() / 1000) + EGRESS_TICKET_S;
+    const ticket = staffTicket(await loadKeys(dataDir), 'egress', expires_s);
     const serverName = hosts[0]?.[0] ?? '';
     for (const kind of kinds) {
       const name = kind === 'mux' ? 'frpc-egress' : 'frpc-egress-nomux';
@@ -219,13 +219,6 @@ function configOf(
   }
   const table = FrpTable.parse({ addresses: computed });
   return { frp: frpConfigOf(table, (file) => resolve(dirname(path), file)), isConfigured: false };
-}
-
-async function egressTicket(dataDir: string): Promise<string> {
-  const { kid, secret } = (await loadKeys(dataDir)).newest;
-  const expires_s = Math.floor(realClock.nowMs() / 1000) + EGRESS_TICKET_S;
-  const proof = deriveSecret(secret, `frp egress ${expires_s}`);
-  return formatFrpTicket({ role: 'egress', kid, expires_s, secret: proof });
 }
 
 interface NoteFacts {

@@ -7,13 +7,14 @@ import { createInterface } from 'node:readline';
 import { stringify } from 'smol-toml';
 import { type FrpTransport, transportOf } from '../../entrypoint/frp/transport.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
-import { spawnGroup } from '../../platform/process.ts';
+import { runForOutput, spawnGroup } from '../../platform/process.ts';
 import { scrub } from '../../platform/secrets.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_TICKET_META, type FrpRung } from '../../wire/frp-names.ts';
 
 const LINES_MAX = 200;
 const LINE_MAX_CHARS = 400;
+const VERSION_MS = 10_000;
 const SETPRIV = '/usr/bin/setpriv';
 
 /** From frpc's start to its login: what is slower does not come any more (facts/frp.md section 5). */
@@ -21,6 +22,17 @@ export const LOGIN_MS: Record<FrpRung, number> = {
   ...{ tls: 25_000, tls_classic: 25_000, tls_other_name: 25_000, tls_no_name: 25_000 },
   ...{ wss: 15_000, ssh: 20_000, tls_no_mux: 15_000 },
 };
+
+/** The version of a program frpc. Throws `frpc_missing` when it cannot be run, with how to mend it. */
+export async function frpcVersion(program: string): Promise<string> {
+  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
+  const ran = await runForOutput({ argv: [program, '--version'], env, timeoutMs: VERSION_MS, maxBytes: 4096 });
+  const version = /^v?(\d+\.\d+\.\d+)/.exec(ran.stdout.trim())?.[1];
+  if (ran.code === 0 && version !== undefined) return version;
+  throw new SpotrigError('frpc_missing', `${program} is no frpc that runs here: name one by --frpc`, {
+    cause: ran.error ?? undefined,
+  });
+}
 
 export interface Frpc {
   /** What it said last, without secrets. */
