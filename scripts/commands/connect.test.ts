@@ -9,7 +9,7 @@ import { runCollector } from '../../collector/main.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { spawnGroup } from '../../platform/process.ts';
 import { frpBinaries, frpMissing } from '../../test/frp/binaries.ts';
-import { type SshServer, lacking, startSshd } from '../../test/frp/fronts.ts';
+import { type Front, type SshKeys, lacking, startSshd } from '../../test/frp/fronts.ts';
 import { type FrpProcess, startFrp } from '../../test/frp/processes.ts';
 import { workerTicketOf } from '../../test/fakes/frp-ticket.ts';
 import { envelope, frpRecord } from '../../test/fakes/reports.ts';
@@ -60,7 +60,7 @@ it('says so when no collector answers', async () => {
 const missing = (await frpMissing()) ?? (await lacking('ssh', 'sshd'))[0] ?? null;
 describe.skipIf(missing !== null)('through the real frp', () => {
   let dir: string;
-  let sshd: SshServer;
+  let sshd: Front & SshKeys;
   let worker: FrpProcess;
   let url: string;
   let flags: string[];
