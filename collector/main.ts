@@ -12,6 +12,7 @@ import { makeControls, vantageName } from './control/make-controls.ts';
 import { Counters } from './counters.ts';
 import { buildFrpHook } from './frp/hook.ts';
 import { loadFrpSecrets } from './frp/secrets.ts';
+import type { FrpConfig } from './frp/settings.ts';
 import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
 import { readPage } from './page-files.ts';
@@ -85,6 +86,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       // Printed at every log level: it is what a parent process waits for.
       process.stdout.write(`${JSON.stringify({ name: 'collector', url, msg: 'collector listens' })}\n`);
       logger.info({ data: settings.data_dir, release: settings.release_dir }, 'collector serves');
+      await warnOfMissingAuthority(config.frp, logger);
       await warnOfMissingBuild(settings, page.length, logger);
       await aborted(signal);
     } finally {
@@ -104,6 +106,14 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     unlock();
     await logger.flush();
   }
+}
+
+/** Found out at the first `spotrig connect` otherwise. */
+async function warnOfMissingAuthority(frp: FrpConfig | null, logger: Logger): Promise<void> {
+  if (frp === null) return;
+  await access(frp.ca_file).catch(() =>
+    logger.warn({ ca: frp.ca_file }, '[frp] ca of collector.toml names no file that can be read'),
+  );
 }
 
 /** A collector without a build takes reports, but an order that names it as its entrypoint never starts. */
