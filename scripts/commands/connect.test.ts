@@ -4,6 +4,7 @@ import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'smol-toml';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCollector } from '../../collector/main.ts';
 import { deriveSecret } from '../../platform/derive.ts';
@@ -80,9 +81,10 @@ describe.skipIf(missing !== null)('through the real frp', () => {
     ];
     await writeFile(
       join(dir, 'collector.toml'),
-      `[frp]\nhook = "127.0.0.1:${hookPort}"\naddresses = ${JSON.stringify(addresses)}\n`,
+      `[frp]\nhook = "127.0.0.1:${hookPort}"\naddresses = ${JSON.stringify(addresses)}\n` +
+        `[[frp.egress]]\nname = "pool-a"\ntarget = "127.0.0.1:${sshPort}"\n`,
     );
-    const bare = ['--bare', '--port', String(frpsPort)];
+    const bare = ['--bare', '--egress', '--port', String(frpsPort)];
     expect(await frpsConfig(['--data', dir, '--host', '127.0.0.1,tun.example.org', ...bare])).toBe(0);
     out = '';
     ended = runCollector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error'], stop.signal);
@@ -145,6 +147,16 @@ describe.skipIf(missing !== null)('through the real frp', () => {
     expect(await cli('rig-7', 'ssh', ...flags, '--', ...ssh, ...words)).toEqual([7, expect.stringContaining('by tls')]);
     expect(await readFile(mark, 'utf8')).toBe('yes\n');
     expect(await readFile(join(dir, 'known'), 'utf8')).toMatch(/^rig-7\.spotrig ssh-ed25519 /);
+  });
+
+  it('lets the operator’s frpc in, as frps-config writes it', { timeout: 60_000 }, async () => {
+    const config = parse(await readFile(join(dir, 'frps/frpc-egress.toml'), 'utf8'));
+    const egress = await startFrp({ program: (await frpBinaries()).frpc, dir, name: 'egress', config });
+    try {
+      await egress.said(/\[pool-a-[0-9a-f]{8}\] start proxy success/);
+    } finally {
+      await egress.kill();
+    }
   });
 
   it('gives a port for another service, and takes all away at the end', { timeout: 60_000 }, async () => {
