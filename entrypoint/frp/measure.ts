@@ -5,13 +5,14 @@ import { promises as dns } from 'node:dns';
 import type { Clock } from '../../platform/clock.ts';
 import { failureOf } from '../../stratum/failure-of.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
+import type { FrpRung } from '../../wire/frp-names.ts';
 import { bracketed } from '../../stratum/address.ts';
 import { probeDeps } from '../../stratum/probe/connection.ts';
 import { endOfTrial, tryAddress } from '../../stratum/probe/trial.ts';
 import { judge } from '../../wire/judge.ts';
 import type { AddressTrial, DnsAnswer, ReachabilityRecord, Stall, Target } from '../../wire/reachability.ts';
 import type { CanaryResult } from './canary.ts';
-import type { Candidate, End } from './climb.ts';
+import { endpointOf, type Outcome, type Way } from './ladder.ts';
 
 /** Half of the prober’s: the login that failed has waited long already, and the next rung waits for this. */
 const LIMITS = { tcp_ms: 5_000, tls_ms: 5_000, reply_ms: 5_000, ack_ms: 2_000, close_ms: 500 };
@@ -23,26 +24,35 @@ const ADDRESSES_MAX = 4;
 /** What is known of one attempt. */
 export interface Attempt {
   address: FrpAddress;
-  candidate: Candidate;
-  end: End;
+  way: Way;
+  outcome: Outcome;
   /** null where the attempt did not come to it. */
   canary: CanaryResult | null;
 }
 
-/** Where a candidate connects, as a target's name and place. */
-export function targetOf(address: FrpAddress, { rung, otherName }: Candidate): Target {
-  const place =
-    (rung === 'wss' ? address.wss : rung === 'ssh' ? address.ssh : rung === 'tls_no_mux' ? address.noMux : null) ??
-    address;
-  const { host, port } = place;
-  const ownName = address.sni ?? (isIP(host) === 0 ? host : null);
-  const names: Partial<Record<Candidate['rung'], string | null>> = {
-    ...{ tls_other_name: otherName, tls_no_name: null, ssh: null },
-    wss: isIP(host) === 0 ? host : null,
-  };
-  const sni = rung in names ? (names[rung] ?? null) : ownName;
+/** Where a way connects, as a target's name and place. */
+export function targetOf(address: FrpAddress, { rung }: Way): Target {
+  const { host, port } = endpointOf(address, rung) ?? address;
   const url = `frp+${rung}://${bracketed(host)}:${String(port)}`;
-  return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni, dialect: null };
+  return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni: sniOf(address, rung, host), dialect: null };
+}
+
+/** The name in the hello, as transportOf has it; null: none is sent. */
+function sniOf(address: FrpAddress, rung: FrpRung, host: string): string | null {
+  const named = (name: string): string | null => (isIP(name) === 0 ? name : null);
+  switch (rung) {
+    case 'tls':
+    case 'tls_classic':
+    case 'tls_no_mux':
+      return address.sni ?? named(address.host);
+    case 'tls_other_name':
+      return address.otherNames[0] ?? null;
+    case 'wss':
+      return named(host);
+    case 'tls_no_name':
+    case 'ssh':
+      return null;
+  }
 }
 
 /** The sample, with a verdict. `history`: earlier ones of the same target, newest first. Never rejects for the network. */
@@ -51,16 +61,16 @@ export async function sampleOf(
   history: readonly ReachabilityRecord[],
   clock: Clock,
 ): Promise<ReachabilityRecord> {
-  const { address, candidate, end, canary } = attempt;
-  const target = targetOf(address, candidate);
+  const { address, way, outcome, canary } = attempt;
+  const target = targetOf(address, way);
   const at_ms = clock.nowMs();
   const answers = await lookUp(target.host, clock);
   const found = isIP(target.host) === 0 ? answers.flatMap(({ addresses }) => addresses) : [target.host];
   const carried = canary !== null && canary.bytes > 0;
   const trials =
-    end === 'worked' || carried
+    outcome === 'up' || carried
       ? found.slice(0, 1).map((one) => wellTrial(one, target.tls))
-      : await tryAll(found.slice(0, ADDRESSES_MAX), target, candidate, clock);
+      : await tryAll(found.slice(0, ADDRESSES_MAX), target, way, clock);
   const sample: ReachabilityRecord = {
     ...{ kind: 'reachability', at_ms, target, ...failureOfAttempt(attempt, trials, answers), baseline: null },
     ...{
@@ -98,7 +108,7 @@ async function lookUp(host: string, clock: Clock): Promise<DnsAnswer[]> {
 async function tryAll(
   addresses: readonly string[],
   target: Target,
-  { rung }: Candidate,
+  { rung }: Way,
   clock: Clock,
 ): Promise<AddressTrial[]> {
   const trials: AddressTrial[] = [];
@@ -129,28 +139,29 @@ function wellTrial(address: string, tls: boolean): AddressTrial {
 
 /** A way that connects and then carries nothing, or too little, fails at the transfer. */
 function failureOfAttempt(
-  { end }: Attempt,
+  { outcome }: Attempt,
   trials: readonly AddressTrial[],
   answers: readonly DnsAnswer[],
 ): Pick<ReachabilityRecord, 'operation' | 'failure'> {
-  if (end === 'worked') return { operation: null, failure: null };
+  if (outcome === 'up') return { operation: null, failure: null };
   const [answer] = answers;
   if (answer !== undefined && answer.failure !== null) return { operation: 'resolve', failure: answer.failure };
   const failed = trials.map(endOfTrial).findLast(({ operation }) => operation !== null);
   if (failed !== undefined) return failed;
-  switch (end) {
+  switch (outcome) {
     case 'frozen':
     case 'slow':
-    case 'silent':
+    case 'login_timeout':
+    case 'hello':
       return { operation: 'transfer', failure: 'generic_timeout_error' };
-    case 'broken':
+    case 'canary_failed':
       return { operation: 'transfer', failure: 'connection_reset' };
-    case 'certificate':
+    case 'tls_bad':
       return { operation: 'tls_handshake', failure: 'ssl_unknown_authority' };
     // Nothing is wrong with the way: what frps has against the worker is told by an event.
     case 'login_refused':
-    case 'refused':
-    case 'failed':
+    case 'no_tcp':
+    case 'no_program':
       return { operation: null, failure: null };
   }
 }

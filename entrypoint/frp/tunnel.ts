@@ -1,19 +1,18 @@
 // The tunnel: climbs the ladder until 64 KB came back, holds that way, proves it again and again, and climbs anew when it is lost.
 //   killed    frpc goes on by itself; the next Node of the boot adopts it (way.ts).
 //   stopped   `stop` ends every process of this home; what frps held for it is free at once.
-// Everything that the owner should know leaves by three doors: records of the tunnel, samples of each attempt, events.
+// What is tried, left and proven when is the ladder's (ladder.ts). Everything that the owner should know leaves by three doors: records of the tunnel, samples of each attempt, events.
 import { join } from 'node:path';
 import { backoffMs } from '../../platform/backoff.ts';
 import type { Clock } from '../../platform/clock.ts';
 import { deriveSecret, egressKeyId } from '../../platform/derive.ts';
 import { makeDir, readJsonTolerant, writeFileDurable } from '../../platform/durable-file.ts';
-import { messageOf } from '../../platform/errors.ts';
+import { codeOf, messageOf } from '../../platform/errors.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { registerSecret } from '../../platform/secrets.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import {
   FRP_CANARY,
-  FRP_RUNGS,
   FRP_TICKET_LABEL,
   egressProxyName,
   formatFrpTicket,
@@ -21,6 +20,7 @@ import {
   type FrpRung,
 } from '../../wire/frp-names.ts';
 import type { FrpRecord } from '../../wire/frp.ts';
+import { DETAIL_MAX_CHARS } from '../../wire/limits.ts';
 import type { ReachabilityRecord } from '../../wire/reachability.ts';
 import type { LifecycleInput } from '../../wire/records.ts';
 import type { TokenFields } from '../../wire/token.ts';
@@ -28,25 +28,21 @@ import { runCanary, startEcho, type CanaryResult } from './canary.ts';
 import type { ServicePart } from './config.ts';
 import { findRunning, keepSmall, lastWords, stopAll, untilGone, type ProxyStatus } from './frpc.ts';
 import {
-  candidatesOf,
-  endOf,
-  forget,
-  isGivenUp,
-  isSame,
-  jittered,
-  nextOf,
-  remember,
-  winnerOf,
-  withFirst,
-  type Candidate,
-  type End,
-  type Tried,
-  type Winner,
-} from './climb.ts';
+  LADDER_TIMES,
+  Ladder,
+  readLadderMemory,
+  serialiseLadderMemory,
+  winnerIn,
+  withWinner,
+  type LadderMemory,
+  type Outcome,
+  type Way,
+} from './ladder.ts';
 import { sampleOf } from './measure.ts';
 import type { ExposeSetting, FrpCa } from './settings.ts';
-import { exposedOf, isNameHeld, newsOf, titleOf } from './view.ts';
-import { Way, frpDir, frpcLogPath, type WaySetup } from './way.ts';
+import { outcomeOfCanary, outcomeOfWords, refined, type BadOutcome } from './outcome.ts';
+import { Session, frpDir, frpcLogPath, type SessionSetup } from './session.ts';
+import { exposedOf, isNameHeld, newsOf } from './view.ts';
 
 /** All ms. */
 export interface TunnelTimers {
@@ -57,14 +53,8 @@ export interface TunnelTimers {
   /** How long a name that frps holds for a dead session is asked for. */
   held: number;
   canary: number;
-  smallCanary: number;
-  bigCanary: number;
-  /** After a canary that failed. */
-  retry: number;
   /** Without a login at frps: frpc tries again by itself for that long. */
   offline: number;
-  firstAgain: number;
-  pause: number;
   /** Between two attempts. */
   breath: number;
   look: number;
@@ -81,12 +71,13 @@ export const TIMERS: TunnelTimers = {
     ssh: 20_000,
     tls_no_mux: 15_000,
   },
-  ...{ start: 5_000, held: 100_000, canary: 10_000, smallCanary: 300_000, bigCanary: 3_600_000, retry: 60_000 },
-  ...{ offline: 45_000, firstAgain: 21_600_000, pause: 60_000, breath: 1_000, look: 5_000, record: 300_000 },
+  ...{ start: 5_000, held: 100_000, canary: 10_000 },
+  ...{ offline: 45_000, breath: 1_000, look: 5_000, record: 300_000 },
 };
 
-const BIG_BYTES = 64 * 1024;
-const SMALL_BYTES = 1024;
+/** Network of the memory before a collector has told which it is. */
+const UNKNOWN_NETWORK = 'unknown';
+const BREATH_JITTER_SHARE = 0.3;
 /** How often frpc is looked at while something is awaited. */
 const WAIT_LOOK_MS = 250;
 /** Between two reloads that ask frps for a name again. */
@@ -121,22 +112,22 @@ export interface TunnelOptions {
   timers?: Partial<TunnelTimers>;
 }
 
-/** What a climb found, or why it goes on elsewhere. */
-interface Lost {
-  /** What the next climb knows already. */
-  tried: Tried[];
-  /** What it begins with. */
-  first: Candidate[];
+/** What an attempt came to; its processes are gone unless it is up. */
+interface Attempted {
+  outcome: Outcome;
+  canary: CanaryResult | null;
+  session: Session | null;
+  words: string;
 }
 
 export class Tunnel {
   readonly #o: TunnelOptions;
   readonly #t: TunnelTimers;
-  readonly #candidates: Candidate[];
+  readonly #addresses: readonly FrpAddress[];
   readonly #history = new Map<string, ReachabilityRecord[]>();
-  #winners: Winner[] = [];
+  #memory: LadderMemory = new Map();
   #state: FrpRecord['state'] = 'connecting';
-  #candidate: Candidate | null = null;
+  #way: Way | null = null;
   #foundMs: number | null = null;
   #canary: CanaryResult | null = null;
   #exposed: FrpRecord['exposed'] = [];
@@ -151,8 +142,7 @@ export class Tunnel {
     this.#o = o;
     this.#t = { ...TIMERS, ...o.timers };
     // Without its key the rung `ssh` is none.
-    const addresses = o.sshKey === null ? o.addresses.map((address) => ({ ...address, ssh: null })) : o.addresses;
-    this.#candidates = candidatesOf(addresses, o.country);
+    this.#addresses = o.sshKey === null ? o.addresses.map((address) => ({ ...address, ssh: null })) : o.addresses;
   }
 
   /** Keeps the tunnel up until the signal; its processes then go on. Never rejects. */
@@ -175,35 +165,83 @@ export class Tunnel {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { home, clock, random, logger } = this.#o;
+    const { home, country, clock, random, logger, network } = this.#o;
     await makeDir(frpDir(home));
-    this.#winners = (await readJsonTolerant(this.#winnersPath, winnersOf)) ?? [];
+    this.#memory = (await readJsonTolerant(this.#memoryPath, readLadderMemory)) ?? new Map();
     const setup = await this.#setup(signal);
     const echo = await startEcho();
     try {
-      let way = await this.#adopt(setup);
-      let lost: Lost = { tried: [], first: [] };
+      let adopted = await this.#adopt(setup);
+      const winner = adopted?.way ?? this.#winner(network());
+      const ladder = new Ladder({ addresses: this.#addresses, country, winner, random });
+      let begunMs = clock.monoMs();
       while (!signal.aborted) {
-        way ??= await this.#climb(setup, echo.port, lost, signal);
-        if (way === null) {
+        const next = ladder.next(clock.monoMs());
+        if ('wait_ms' in next) {
           this.#become('down', null);
-          const ms = jittered(this.#t.pause, random);
-          logger.info({ ms }, 'no way to frps worked; a pause');
-          await clock.sleep(ms, signal);
-          lost = { tried: [], first: [] };
+          logger.info({ ms: next.wait_ms }, 'no way to frps worked; a pause');
+          await clock.sleep(next.wait_ms, signal);
+          begunMs = clock.monoMs();
           continue;
         }
-        lost = await this.#hold(way, setup, echo.port, signal);
-        await stopAll(way.ids, clock);
-        way = null;
+        const { way } = next;
+        this.#become('connecting', way);
+        if (adopted !== null && (adopted.way.place !== way.place || adopted.way.rung !== way.rung)) {
+          await stopAll(adopted.ids, clock);
+          adopted = null;
+        }
+        const attempted = await this.#attempt(setup, way, echo.port, adopted, signal);
+        const isAdopted = adopted !== null;
+        adopted = null;
+        signal.throwIfAborted();
+        const { session } = attempted;
+        if (session === null) {
+          await this.#failed(ladder, way, attempted);
+          await clock.sleep(this.#t.breath * (1 - BREATH_JITTER_SHARE + 2 * BREATH_JITTER_SHARE * random()), signal);
+          continue;
+        }
+        if (ladder.inUse === null) ladder.record('up', clock.monoMs());
+        else ladder.canaryBack(LADDER_TIMES.large_bytes, clock.monoMs());
+        await this.#isUp(way, attempted.canary, isAdopted ? null : Math.round(clock.monoMs() - begunMs));
+        await this.#hold(ladder, session, setup, echo.port, signal);
+        begunMs = clock.monoMs();
+        await stopAll(session.ids, clock);
       }
     } finally {
       echo.close();
     }
   }
 
+  /** Tells the ladder and the owner of an attempt that came to nothing. */
+  async #failed(ladder: Ladder, way: Way, { outcome, canary, words }: Attempted): Promise<void> {
+    if (outcome === 'up') return;
+    const sample = await this.#sample(way, outcome, canary);
+    const known = sample === null ? outcome : refined(outcome, sample);
+    this.#tellFailure(way, known, words);
+    const nowMs = this.#o.clock.monoMs();
+    if (ladder.inUse === null) {
+      ladder.record(known, nowMs);
+      return;
+    }
+    // The way in use, after its process ended.
+    ladder.failed(nowMs);
+    if (known === 'login_refused' || ladder.shouldLeave(nowMs)) ladder.leave(known, nowMs);
+  }
+
+  /** `foundMs` null: it was up before. */
+  async #isUp(way: Way, canary: CanaryResult | null, foundMs: number | null): Promise<void> {
+    this.#lastFault = '';
+    await this.#remember(way);
+    this.#foundMs = foundMs;
+    this.#canary = canary;
+    const after = foundMs === null ? 'as before' : `after ${(foundMs / 1000).toFixed(1)} s`;
+    this.#o.emit({ event: 'frp_up', level: 'info', detail: `${this.#title(way)}, ${after}` });
+    this.#become('up', way);
+    void this.#sample(way, 'up', canary);
+  }
+
   /** All that does not change within the boot; waits for the program. */
-  async #setup(signal: AbortSignal): Promise<WaySetup> {
+  async #setup(signal: AbortSignal): Promise<SessionSetup> {
     const { home, boot, token, ca, sshKey, egressKey, egressPorts, clock } = this.#o;
     const { kid, worker, expires_s, mac } = token;
     const ticket = formatFrpTicket({
@@ -243,227 +281,217 @@ export class Tunnel {
     }
   }
 
-  /** The way of the last Node, where it runs still; everything else of this home is ended first. */
-  async #adopt(setup: WaySetup): Promise<Way | null> {
+  /** The session of the last Node, where it runs still; everything else of this home is ended first. */
+  async #adopt(setup: SessionSetup): Promise<Session | null> {
     const running = await findRunning(this.#o.home);
-    const way = await Way.adopt(setup, this.#o.addresses, running);
-    const kept = way?.ids.map(({ pid }) => pid) ?? [];
+    const session = await Session.adopt(setup, this.#addresses, running);
+    const kept = session?.ids.map(({ pid }) => pid) ?? [];
     const others = running.filter(({ id }) => !kept.includes(id.pid)).map(({ id }) => id);
     await stopAll(others, this.#o.clock);
-    if (way !== null) {
-      this.#candidate = way.candidate;
-      this.#o.logger.info({ pid: way.frpc?.pid }, 'frpc runs still and is adopted');
-    }
-    return way;
+    if (session !== null) this.#o.logger.info({ pid: session.frpc?.pid }, 'frpc runs still and is adopted');
+    return session;
   }
 
-  /** Tries one candidate after the other; null: the round is over and none worked. */
-  async #climb(setup: WaySetup, echoPort: number, lost: Lost, signal: AbortSignal): Promise<Way | null> {
-    const { addresses, network, clock, random } = this.#o;
-    const begun = clock.monoMs();
-    const winner = winnerOf(this.#winners, network(), addresses, this.#candidates);
-    const order = withFirst(this.#candidates, lost.first.length > 0 || winner === null ? lost.first : [winner]);
-    const tried = [...lost.tried];
-    for (let next = nextOf(order, tried); next !== null; next = nextOf(order, tried)) {
-      if (tried.length > 0) await clock.sleep(jittered(this.#t.breath, random), signal);
-      this.#become('connecting', next);
-      const { end, canary, way, words } = await this.#attempt(setup, next, echoPort, signal);
-      signal.throwIfAborted();
-      if (way === null) {
-        tried.push({ candidate: next, end });
-        this.#tellFailure(next, end, words);
-        await this.#sample(next, end, canary);
-        signal.throwIfAborted();
-        continue;
-      }
-      this.#foundMs = Math.round(clock.monoMs() - begun);
-      this.#canary = canary;
-      await this.#keepWinner(next);
-      this.#lastFault = '';
-      const took = `${(this.#foundMs / 1000).toFixed(1)} s`;
-      this.#o.emit({ event: 'frp_up', level: 'info', detail: `${this.#title(next)} after ${took}` });
-      this.#become('up', next);
-      void this.#sample(next, 'worked', canary);
-      return way;
-    }
-    return null;
-  }
-
-  /** One candidate: from its files to the canary's return. The processes of one that does not work are gone when it returns. */
+  /** One way: from its files to the canary's return. `adopted`: it runs already, and only proves itself. */
   async #attempt(
-    setup: WaySetup,
-    candidate: Candidate,
+    setup: SessionSetup,
+    way: Way,
     echoPort: number,
+    adopted: Session | null,
     signal: AbortSignal,
-  ): Promise<{ end: End; canary: CanaryResult | null; way: Way | null; words: string }> {
+  ): Promise<Attempted> {
     const { home, clock, logger } = this.#o;
-    const address = this.#address(candidate);
-    logger.info({ frps: address.url, rung: candidate.rung }, 'frps is tried');
-    this.#exposed = [];
-    let way: Way | null = null;
+    const address = this.#address(way);
+    logger.info({ frps: address.url, rung: way.rung }, 'frps is tried');
+    let session = adopted;
     let canary: CanaryResult | null = null;
-    let end: End = 'failed';
+    let outcome: Outcome = 'up';
     let words = '';
     try {
-      way = await Way.make(setup, address, candidate);
-      await way.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup));
-      ({ end, words } = await this.#login(way, signal));
-      if (end === 'worked') ({ end, words } = await this.#canaryStarted(way, echoPort, setup, signal));
-      if (end === 'worked') {
-        canary = await this.#firstCanary(way, signal);
-        end = canary.kind === 'ok' ? 'worked' : canary.kind === 'closed' ? 'broken' : canary.kind;
+      session ??= await Session.make(setup, address, way);
+      await session.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup));
+      if (adopted === null) ({ outcome, words } = await this.#login(session, signal));
+      else await this.#reload(session);
+      if (outcome === 'up') ({ outcome, words } = await this.#canaryStarted(session, echoPort, setup, signal));
+      if (outcome === 'up') {
+        canary = await this.#firstCanary(session, signal);
+        outcome = outcomeOfCanary(canary);
         words = `the canary: ${canary.kind} after ${canary.bytes} bytes and ${canary.ms} ms`;
       }
     } catch (error) {
       signal.throwIfAborted();
       words = messageOf(error);
-      end = 'failed';
+      outcome = codeOf(error) === 'frp_start' ? 'no_program' : 'login_timeout';
     }
-    if (end === 'worked') return { end, canary, way, words };
+    if (outcome === 'up') return { outcome, canary, session, words };
+    if (session !== null) await stopAll(session.ids, clock);
     await keepSmall(frpcLogPath(home));
-    if (way !== null) await stopAll(way.ids, clock);
-    return { end, canary, way: null, words };
+    return { outcome, canary, session: null, words };
   }
 
   /** Starts the processes and waits for frps's word on the login. */
-  async #login(way: Way, signal: AbortSignal): Promise<{ end: End; words: string }> {
+  async #login(session: Session, signal: AbortSignal): Promise<{ outcome: Outcome; words: string }> {
     const { clock, home } = this.#o;
-    const limitMs = this.#t.login[way.candidate.rung];
-    const isStarted = (await way.start(limitMs, signal)) === 'started';
-    const id = way.frpc;
-    const done = async (): Promise<boolean> => ((await way.api.status()) ?? []).length > 0;
+    const limitMs = this.#t.login[session.way.rung];
+    const isStarted = (await session.start(limitMs, signal)) === 'started';
+    const id = session.frpc;
+    const done = async (): Promise<boolean> => ((await session.api.status()) ?? []).length > 0;
     const how =
       isStarted && id !== null ? await untilGone({ id, done, limitMs, everyMs: WAIT_LOOK_MS, clock, signal }) : 'gone';
-    if (how === 'done') return { end: 'worked', words: '' };
+    if (how === 'done') return { outcome: 'up', words: '' };
     const words = await lastWords(frpcLogPath(home));
-    if (how === 'late') return { end: 'silent', words: `no login within ${limitMs / 1000} s; ${words}` };
-    return { end: isStarted ? endOf(words) : 'silent', words };
+    if (how === 'late') return { outcome: 'login_timeout', words: `no login within ${limitMs / 1000} s; ${words}` };
+    return { outcome: outcomeOfWords(words), words };
   }
 
   /** Waits until frps took the canary; a name that it holds for a session that is gone is asked for again and again. */
   async #canaryStarted(
-    way: Way,
+    session: Session,
     echoPort: number,
-    setup: WaySetup,
+    setup: SessionSetup,
     signal: AbortSignal,
-  ): Promise<{ end: End; words: string }> {
+  ): Promise<{ outcome: Outcome; words: string }> {
     const { clock, token } = this.#o;
     const begun = clock.monoMs();
     let askedMs = begun;
     for (;;) {
-      const proxies = (await way.api.status()) ?? [];
+      const proxies = (await session.api.status()) ?? [];
       const canary = proxies.find(({ name }) => name === FRP_CANARY || name === `${token.worker}.${FRP_CANARY}`);
-      if (canary?.status === 'running') return { end: 'worked', words: '' };
+      if (canary?.status === 'running') return { outcome: 'up', words: '' };
       const nowMs = clock.monoMs();
       const isHeld = canary !== undefined && isNameHeld(canary.err);
+      if (canary?.status === 'start error' && !isHeld)
+        return { outcome: 'login_refused', words: `frps refuses the canary: ${canary.err}` };
       if (isHeld && nowMs - askedMs >= ASK_MS) {
         askedMs = nowMs;
-        await this.#askAgain(way, echoPort, setup, proxies);
+        await this.#askAgain(session, echoPort, setup, proxies);
       }
-      if (canary?.status === 'start error' && !isHeld)
-        return { end: 'login_refused', words: `frps refuses the canary: ${canary.err}` };
       if (nowMs - begun > (isHeld ? this.#t.held : this.#t.start))
-        return { end: isHeld ? 'login_refused' : 'silent', words: canary?.err ?? 'frps said nothing of the canary' };
+        return { outcome: isHeld ? 'login_refused' : 'login_timeout', words: canary?.err ?? 'no word on the canary' };
       await clock.sleep(WAIT_LOOK_MS, signal);
     }
   }
 
   /** 64 KB. The visitor may be there a moment before the proxy is: what closes at once is sent again. */
-  async #firstCanary(way: Way, signal: AbortSignal): Promise<CanaryResult> {
+  async #firstCanary(session: Session, signal: AbortSignal): Promise<CanaryResult> {
     const { clock } = this.#o;
     const end = clock.monoMs() + this.#t.canary;
+    const bytes = LADDER_TIMES.large_bytes;
     for (;;) {
       const limitMs = Math.max(1_000, end - clock.monoMs());
-      const found = await runCanary({ port: way.visitorPort, bytes: BIG_BYTES, limitMs, clock, signal });
+      const found = await runCanary({ port: session.visitorPort, bytes, limitMs, clock, signal });
       if (found.kind !== 'closed' || found.bytes > 0 || clock.monoMs() >= end) return found;
       await clock.sleep(WAIT_LOOK_MS, signal);
     }
   }
 
-  /** Holds a way until it is lost, or the first rung is due again. */
-  async #hold(way: Way, setup: WaySetup, echoPort: number, signal: AbortSignal): Promise<Lost> {
+  /** Holds a session until it is lost, the way is given up, or the first rungs are due again: the ladder then knows why. */
+  async #hold(
+    ladder: Ladder,
+    session: Session,
+    setup: SessionSetup,
+    echoPort: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { clock, home } = this.#o;
-    const t = this.#t;
-    const begunMs = clock.monoMs();
-    const failures: number[] = [];
-    let onlineMs = begunMs;
-    // An adopted way proves itself first.
-    let smallMs = this.#state === 'up' ? begunMs + t.smallCanary : begunMs;
-    let bigMs = begunMs + t.bigCanary;
+    const { way } = session;
+    let onlineMs = clock.monoMs();
+    let isOffline = false;
     let askedMs = -Infinity;
-    const lose = (end: End, words: string): Lost => {
-      this.#o.emit({ event: 'frp_down', level: 'warn', detail: `${this.#title(way.candidate)}: ${words}` });
-      this.#become('connecting', way.candidate);
-      return { tried: end === 'worked' ? [] : [{ candidate: way.candidate, end }], first: [] };
-    };
     for (;;) {
       signal.throwIfAborted();
-      // ssh and frpc: whoever ended them, the same way is the first to be tried again.
-      if (!(await way.isAlive())) return lose('worked', `its process ended: ${await lastWords(frpcLogPath(home))}`);
-      const proxies = await way.api.status();
+      // ssh or frpc: whoever ended it, the same way is tried again.
+      if (!(await session.isAlive())) {
+        ladder.failed(clock.monoMs());
+        return this.#lost(ladder, way, 'canary_failed', `a process ended: ${await lastWords(frpcLogPath(home))}`);
+      }
+      const proxies = await session.api.status();
       const nowMs = clock.monoMs();
-      if (proxies !== null && proxies.length > 0) onlineMs = nowMs;
-      if (nowMs - onlineMs > t.offline) {
-        const words = await lastWords(frpcLogPath(home));
-        const end = endOf(words);
-        if (end === 'login_refused') this.#o.emit({ event: 'frp_refused', level: 'error', detail: words });
-        return lose(end === 'failed' ? 'broken' : end, `frps is not reached any more: ${words}`);
+      if (proxies !== null && proxies.length > 0) {
+        if (isOffline) ladder.loggedIn(nowMs);
+        isOffline = false;
+        onlineMs = nowMs;
+      } else {
+        isOffline = true;
+        if (nowMs - onlineMs > this.#t.offline) {
+          const words = await lastWords(frpcLogPath(home));
+          const outcome = outcomeOfWords(words);
+          ladder.failed(nowMs);
+          return this.#lost(ladder, way, outcome, `frps is not reached any more: ${words}`);
+        }
       }
       this.#look(proxies);
       const isHeld = proxies?.some(({ err }) => isNameHeld(err)) === true && nowMs - askedMs >= ASK_MS;
-      if (isHeld) askedMs = nowMs;
-      if (isHeld) await this.#askAgain(way, echoPort, setup, proxies ?? []);
-      else if (await way.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup))) await this.#reload(way);
-
-      if (nowMs >= smallMs) {
-        const isBig = nowMs >= bigMs || this.#state !== 'up';
-        const bytes = isBig ? BIG_BYTES : SMALL_BYTES;
-        const found =
-          this.#state === 'up'
-            ? await runCanary({ port: way.visitorPort, bytes, limitMs: t.canary, clock, signal })
-            : await this.#firstCanary(way, signal);
-        signal.throwIfAborted();
-        smallMs = clock.monoMs() + (found.kind === 'ok' ? t.smallCanary : t.retry);
-        if (found.kind === 'ok') {
-          if (isBig) bigMs = clock.monoMs() + t.bigCanary;
-          this.#canary = found;
-          if (this.#state !== 'up') {
-            this.#o.emit({ event: 'frp_up', level: 'info', detail: `${this.#title(way.candidate)}, as before` });
-            this.#become('up', way.candidate);
-          }
-        } else {
-          failures.push(clock.monoMs());
-          const end: End = found.kind === 'closed' ? 'broken' : found.kind;
-          void this.#sample(way.candidate, end, found);
-          this.#o.logger.warn({ end, bytes: found.bytes }, 'the canary did not come back');
-          if (isGivenUp(failures, clock.monoMs())) {
-            await this.#dropWinner(way.candidate);
-            return lose(end, `the canary did not come back three times (${found.kind} after ${found.bytes} bytes)`);
-          }
-        }
+      if (isHeld) {
+        askedMs = nowMs;
+        await this.#askAgain(session, echoPort, setup, proxies ?? []);
+      } else if (await session.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup))) {
+        await this.#reload(session);
       }
-      const [first] = this.#candidates;
-      if (first !== undefined && !isSame(first, way.candidate) && clock.monoMs() - begunMs >= t.firstAgain) {
-        this.#become('connecting', first);
-        return { tried: [], first: [first, way.candidate] };
+      const due = ladder.canaryDue(nowMs);
+      if (!isOffline && due !== null && 'bytes' in due) {
+        const outcome = await this.#prove(ladder, session, due.bytes, signal);
+        if (outcome !== 'up' && ladder.shouldLeave(clock.monoMs()))
+          return this.#lost(ladder, way, outcome, `the canary did not come back for the third time (${outcome})`);
+      }
+      if (ladder.shouldRetryFirst(clock.monoMs())) {
+        ladder.retryFirst();
+        return;
       }
       await keepSmall(frpcLogPath(home));
-      await clock.sleep(t.look, signal);
+      await clock.sleep(this.#t.look, signal);
     }
   }
 
+  /** A canary of the way in use. */
+  async #prove(ladder: Ladder, session: Session, bytes: number, signal: AbortSignal): Promise<Outcome> {
+    const { clock, logger } = this.#o;
+    const { way, visitorPort: port } = session;
+    const found = await runCanary({ port, bytes, limitMs: this.#t.canary, clock, signal });
+    signal.throwIfAborted();
+    const outcome = outcomeOfCanary(found);
+    if (outcome === 'up') {
+      ladder.canaryBack(bytes, clock.monoMs());
+      this.#canary = found;
+      this.#tell();
+      return outcome;
+    }
+    ladder.failed(clock.monoMs());
+    logger.warn({ outcome, bytes: found.bytes }, 'the canary did not come back');
+    void this.#sample(way, outcome, found);
+    return outcome;
+  }
+
+  /** The session is over. A way that is refused, or failed too often, is left; else it is tried again at once. */
+  #lost(ladder: Ladder, way: Way, outcome: BadOutcome, words: string): void {
+    const nowMs = this.#o.clock.monoMs();
+    this.#o.emit({
+      event: 'frp_down',
+      level: 'warn',
+      detail: `${this.#title(way)}: ${words}`.slice(0, DETAIL_MAX_CHARS),
+    });
+    if (outcome === 'login_refused') this.#fault(`${this.#title(way)}: ${words}`, 'frp_refused');
+    if (outcome === 'login_refused' || ladder.shouldLeave(nowMs)) ladder.leave(outcome, nowMs);
+    this.#become('connecting', way);
+  }
+
   /** Makes frpc ask frps again for the names that it holds for a session that is gone. */
-  async #askAgain(way: Way, echoPort: number, setup: WaySetup, proxies: readonly ProxyStatus[]): Promise<void> {
+  async #askAgain(
+    session: Session,
+    echoPort: number,
+    setup: SessionSetup,
+    proxies: readonly ProxyStatus[],
+  ): Promise<void> {
     for (const { name, err } of proxies) {
       const own = name.startsWith(`${this.#o.token.worker}.`) ? name.slice(this.#o.token.worker.length + 1) : name;
       if (isNameHeld(err)) this.#asked.set(own, this.#askedFor(own) + 1);
     }
     this.#look(proxies);
-    if (await way.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup))) await this.#reload(way);
+    if (await session.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup))) await this.#reload(session);
   }
 
-  async #reload(way: Way): Promise<void> {
-    const complaint = await way.api.reload();
+  async #reload(session: Session): Promise<void> {
+    const complaint = await session.api.reload();
     if (complaint !== null) this.#o.logger.warn({ complaint }, 'frpc did not take its new configuration');
   }
 
@@ -472,7 +500,7 @@ export class Tunnel {
   }
 
   /** What has a port now. */
-  #services(setup: WaySetup): ServicePart[] {
+  #services(setup: SessionSetup): ServicePart[] {
     return this.#o.expose.flatMap((service) => {
       const { name, type, remotePort } = service;
       const localPort = this.#localPort(service);
@@ -493,9 +521,9 @@ export class Tunnel {
     this.#tell();
   }
 
-  #become(state: FrpRecord['state'], candidate: Candidate | null): void {
+  #become(state: FrpRecord['state'], way: Way | null): void {
     this.#state = state;
-    if (candidate !== null) this.#candidate = candidate;
+    if (way !== null) this.#way = way;
     if (state !== 'up') {
       this.#canary = null;
       this.#foundMs = null;
@@ -507,10 +535,10 @@ export class Tunnel {
   /** A record, where something changed or the last one is old. */
   #tell(): void {
     const { clock, egressPorts } = this.#o;
-    const candidate = this.#candidate;
+    const way = this.#way;
     const record: Omit<FrpRecord, 'at_ms'> = {
-      ...{ kind: 'frp', state: this.#state, frps: candidate === null ? null : this.#address(candidate).url },
-      ...{ rung: candidate?.rung ?? null, found_ms: this.#foundMs },
+      ...{ kind: 'frp', state: this.#state, frps: way === null ? null : this.#address(way).url },
+      ...{ rung: way?.rung ?? null, found_ms: this.#foundMs },
       ...{ canary_bytes: this.#canary?.bytes ?? null, canary_ms: this.#canary?.ms ?? null },
       exposed: this.#exposed,
       egress: [...egressPorts.keys()].map((name) => ({ name, ok: null })),
@@ -522,15 +550,13 @@ export class Tunnel {
     this.#o.onRecord({ ...record, at_ms: clock.nowMs() });
   }
 
-  #tellFailure(candidate: Candidate, end: End, words: string): void {
-    this.#o.logger.warn(
-      { frps: this.#address(candidate).url, rung: candidate.rung, end, words },
-      'frps is not reached so',
-    );
-    if (end === 'login_refused') this.#fault(`${this.#title(candidate)}: ${words}`, 'frp_refused');
-    else if (end === 'certificate')
-      this.#fault(`${this.#title(candidate)}: ${words}; see SPOTRIG_FRP_CA`, 'frp_refused');
-    else if (end === 'failed') this.#fault(`${this.#title(candidate)}: ${words}`);
+  #tellFailure(way: Way, outcome: BadOutcome, words: string): void {
+    const { url: frps } = this.#address(way);
+    this.#o.logger.warn({ frps, rung: way.rung, outcome, words }, 'frps is not reached so');
+    const detail = `${this.#title(way)}: ${words}`.slice(0, DETAIL_MAX_CHARS);
+    if (outcome === 'login_refused') this.#fault(detail, 'frp_refused');
+    else if (outcome === 'tls_bad') this.#fault(`${detail}; see SPOTRIG_FRP_CA`, 'frp_refused');
+    else if (outcome === 'no_program') this.#fault(detail);
   }
 
   /** Told once, until another one or a way that works. */
@@ -540,63 +566,56 @@ export class Tunnel {
     this.#o.emit({ event, level: 'error', detail });
   }
 
-  async #sample(candidate: Candidate, end: End, canary: CanaryResult | null): Promise<void> {
-    const address = this.#address(candidate);
-    const key = `${candidate.place} ${candidate.rung}`;
+  /** Hands the sample on; null where the measurement itself failed. */
+  async #sample(way: Way, outcome: Outcome, canary: CanaryResult | null): Promise<ReachabilityRecord | null> {
+    const address = this.#address(way);
+    const key = `${way.place} ${way.rung}`;
     try {
       const history = this.#history.get(key) ?? [];
-      const sample = await sampleOf({ address, candidate, end, canary }, history, this.#o.clock);
+      const sample = await sampleOf({ address, way, outcome, canary }, history, this.#o.clock);
       this.#history.set(key, [sample, ...history].slice(0, HISTORY_MAX));
       this.#o.onSample(sample);
+      return sample;
     } catch (error) {
       this.#o.logger.warn({ error: messageOf(error) }, 'an attempt at frps could not be measured');
+      return null;
     }
   }
 
-  async #keepWinner({ place, rung, otherName }: Candidate): Promise<void> {
-    const url = this.#o.addresses[place]?.url ?? '';
-    await this.#saveWinners(remember(this.#winners, { network: this.#o.network(), url, rung, otherName }));
+  /** The way that worked last in this network, or where the network is not known yet, in any. */
+  #winner(network: string | null): Way | null {
+    const networks = [network, UNKNOWN_NETWORK, ...[...this.#memory.keys()].toReversed()];
+    for (const key of networks) {
+      const way = key === null ? null : winnerIn(this.#memory, key, this.#addresses);
+      if (way !== null) return way;
+    }
+    return null;
   }
 
-  async #dropWinner({ place, rung, otherName }: Candidate): Promise<void> {
-    const url = this.#o.addresses[place]?.url ?? '';
-    await this.#saveWinners(forget(this.#winners, { url, rung, otherName }));
-  }
-
-  async #saveWinners(winners: Winner[]): Promise<void> {
-    if (JSON.stringify(winners) === JSON.stringify(this.#winners)) return;
-    this.#winners = winners;
+  async #remember(way: Way): Promise<void> {
+    const { url } = this.#address(way);
+    const before = serialiseLadderMemory(this.#memory);
+    this.#memory = withWinner(this.#memory, this.#o.network() ?? UNKNOWN_NETWORK, { url, rung: way.rung });
+    const text = serialiseLadderMemory(this.#memory);
+    if (text === before) return;
     try {
-      await writeFileDurable(this.#winnersPath, JSON.stringify(winners));
+      await writeFileDurable(this.#memoryPath, text);
     } catch (error) {
       this.#o.logger.warn({ error: messageOf(error) }, 'the way that worked could not be kept');
     }
   }
 
-  get #winnersPath(): string {
+  get #memoryPath(): string {
     return join(frpDir(this.#o.home), 'winners.json');
   }
 
-  #address({ place }: Candidate): FrpAddress {
-    const address = this.#o.addresses[place];
-    if (address === undefined) throw new TypeError('no such address'); // candidates are made of them
+  #address({ place }: Way): FrpAddress {
+    const address = this.#addresses[place];
+    if (address === undefined) throw new TypeError('no such address'); // ways are made of them
     return address;
   }
 
-  #title(candidate: Candidate): string {
-    return titleOf(this.#address(candidate).url, candidate);
+  #title(way: Way): string {
+    return `${this.#address(way).url} by ${way.rung}`;
   }
-}
-
-/** null for a file of another shape. */
-function winnersOf(value: unknown): Winner[] | null {
-  if (!Array.isArray(value)) return null;
-  return value.flatMap((item: unknown) => {
-    if (typeof item !== 'object' || item === null) return [];
-    const { network = null, url, rung, otherName = null } = item as Partial<Record<keyof Winner, unknown>>;
-    const known = FRP_RUNGS.find((one) => one === rung);
-    const isText = (text: unknown): text is string | null => text === null || typeof text === 'string';
-    if (typeof url !== 'string' || known === undefined || !isText(network) || !isText(otherName)) return [];
-    return [{ network, url, rung: known, otherName }];
-  });
 }

@@ -2,7 +2,6 @@
 import { DETAIL_MAX_CHARS } from '../../wire/limits.ts';
 import type { FrpRecord } from '../../wire/frp.ts';
 import type { LifecycleInput } from '../../wire/records.ts';
-import type { Candidate } from './climb.ts';
 import type { ProxyStatus } from './frpc.ts';
 import type { ExposeSetting } from './settings.ts';
 
@@ -50,9 +49,4 @@ export function newsOf(before: readonly Exposed[], now: readonly Exposed[]): Lif
     if (state !== 'refused') return [];
     return [{ event: 'frp_refused', level: 'warn', detail: `frps refuses ${name}: ${reason ?? 'no reason'}` }];
   });
-}
-
-/** A way in words. */
-export function titleOf(url: string, { rung, otherName }: Pick<Candidate, 'rung' | 'otherName'>): string {
-  return `${url} by ${rung}${otherName === null ? '' : ` (${otherName})`}`;
 }

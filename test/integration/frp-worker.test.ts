@@ -93,7 +93,7 @@ async function startWorker(
     emit: (event) => events.push(event),
     ...{ clock: realClock, random: Math.random, logger: silentLogger },
     ...more,
-    timers: { look: 200, breath: 50, pause: 1_000, ...more.timers },
+    timers: { look: 200, breath: 50, ...more.timers },
   });
   const ending = new AbortController();
   const done = tunnel.run(ending.signal);

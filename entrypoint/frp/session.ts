@@ -1,4 +1,4 @@
-// One way to one frps: its files, its ports, its processes. What is on disk (run/frp, all of mode 0600) is enough for the next Node to
+// frpc on one way to one frps: its files, its ports, its processes. What is on disk (run/frp, all of mode 0600) is enough for the next Node to
 // adopt the processes of a Node that was killed.
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
@@ -20,7 +20,7 @@ import {
   type ProcessSpec,
   type RunningProcess,
 } from './frpc.ts';
-import type { Candidate } from './climb.ts';
+import type { Way } from './ladder.ts';
 import type { FrpCa } from './settings.ts';
 import { transportOf } from './transport.ts';
 
@@ -30,8 +30,8 @@ const SSH_ALIAS = 'spotrig-frps';
 const PASSWORD_BYTES = 18;
 const SSH_LOOK_MS = 200;
 
-/** What all ways of one worker have in common. */
-export interface WaySetup {
+/** What all sessions of one worker have in common. */
+export interface SessionSetup {
   owner: Owner;
   worker: string;
   ticket: string;
@@ -46,11 +46,10 @@ export interface WaySetup {
 }
 
 /** What a Node leaves to the next one of the same boot. */
-interface WayState {
+interface SessionState {
   boot: string;
   url: string;
-  rung: Candidate['rung'];
-  otherName: string | null;
+  rung: Way['rung'];
   adminPort: number;
   adminPassword: string;
   visitorPort: number;
@@ -66,21 +65,21 @@ export function frpcLogPath(home: string): string {
   return join(home, 'log', 'frpc.log');
 }
 
-export class Way {
+export class Session {
   readonly address: FrpAddress;
-  readonly candidate: Candidate;
+  readonly way: Way;
   readonly api: FrpcApi;
   readonly visitorPort: number;
-  readonly #setup: WaySetup;
+  readonly #setup: SessionSetup;
   readonly #specs: { frpc: ProcessSpec; ssh: ProcessSpec | null };
   readonly #common: object;
   readonly #sshPort: number | null;
   #ids: ProcessId[] = [];
   #written = '';
 
-  private constructor(setup: WaySetup, address: FrpAddress, candidate: Candidate, state: WayState) {
+  private constructor(setup: SessionSetup, address: FrpAddress, way: Way, state: SessionState) {
     this.address = address;
-    this.candidate = candidate;
+    this.way = way;
     this.visitorPort = state.visitorPort;
     this.#setup = setup;
     this.#sshPort = state.sshPort;
@@ -92,16 +91,15 @@ export class Way {
     const caPath = 'path' in ca ? ca.path : join(dir, 'ca.pem');
     const names = {
       ...(state.sshPort === null ? {} : { sshPort: state.sshPort }),
-      ...(candidate.otherName === null ? {} : { otherName: candidate.otherName }),
     };
-    const way = transportOf(address, candidate.rung, caPath, names);
-    if (way === null) throw new TypeError('the ladder gave a rung that the address lacks');
+    const transport = transportOf(address, way.rung, caPath, names);
+    if (transport === null) throw new TypeError('the ladder gave a rung that the address lacks');
     const tokenPath = address.token === null ? null : join(dir, 'token');
-    this.#common = commonPart({ way, worker, ticket, tokenPath, admin });
+    this.#common = commonPart({ way: transport, worker, ticket, tokenPath, admin });
     const frpc: ProcessSpec = {
       role: 'frpc',
       argv: [binary, '-c', this.#configPath],
-      env: way.env,
+      env: transport.env,
       reads: JSON.stringify([this.#common, address.token === null ? null : address.url]),
     };
     const ssh: ProcessSpec | null =
@@ -120,46 +118,45 @@ export class Way {
     return join(frpDir(this.#setup.owner.home), 'frpc.toml');
   }
 
-  /** A way with ports of its own. Its files are on disk when it is returned; nothing of it runs. */
-  static async make(setup: WaySetup, address: FrpAddress, candidate: Candidate): Promise<Way> {
+  /** A session with ports of its own. Its files are on disk when it is returned; nothing of it runs. */
+  static async make(setup: SessionSetup, address: FrpAddress, way: Way): Promise<Session> {
     const { home, boot } = setup.owner;
-    const state: WayState = {
-      ...{ boot, url: address.url, rung: candidate.rung, otherName: candidate.otherName },
+    const state: SessionState = {
+      ...{ boot, url: address.url, rung: way.rung },
       ...{ adminPort: await freeLoopbackPort(), adminPassword: randomBytes(PASSWORD_BYTES).toString('base64url') },
       visitorPort: await freeLoopbackPort(),
-      sshPort: candidate.rung === 'ssh' ? await freeLoopbackPort() : null,
+      sshPort: way.rung === 'ssh' ? await freeLoopbackPort() : null,
     };
-    const way = new Way(setup, address, candidate, state);
+    const session = new Session(setup, address, way, state);
     await makeDir(frpDir(home));
-    await way.#writeFiles();
-    await writeFileDurable(join(frpDir(home), 'way.json'), JSON.stringify(state));
-    return way;
+    await session.#writeFiles();
+    await writeFileDurable(join(frpDir(home), 'session.json'), JSON.stringify(state));
+    return session;
   }
 
-  /** The way whose processes run still, whole; null: there is none, or it is not the one that the settings want. */
+  /** The session whose processes run still, whole; null: there is none, or it is not the one that the settings want. */
   static async adopt(
-    setup: WaySetup,
+    setup: SessionSetup,
     addresses: readonly FrpAddress[],
     running: readonly RunningProcess[],
-  ): Promise<Way | null> {
+  ): Promise<Session | null> {
     const { home, boot } = setup.owner;
     if (running.length === 0) return null;
-    const state = await readJsonTolerant(join(frpDir(home), 'way.json'), stateOf);
+    const state = await readJsonTolerant(join(frpDir(home), 'session.json'), stateOf);
     const place = addresses.findIndex(({ url }) => url === state?.url);
     const address = addresses[place];
     if (state === null || state.boot !== boot || address === undefined) return null;
-    const { rung, otherName } = state;
-    let way: Way;
+    let session: Session;
     try {
-      way = new Way(setup, address, { place, rung, otherName }, state);
+      session = new Session(setup, address, { place, rung: state.rung }, state);
     } catch {
       return null; // the settings changed: this rung is no more
     }
-    const specs = [way.#specs.frpc, way.#specs.ssh].filter((spec) => spec !== null);
+    const specs = [session.#specs.frpc, session.#specs.ssh].filter((spec) => spec !== null);
     const found = specs.map((spec) => ofSpec(running, setup.owner, spec)?.id ?? null).filter((id) => id !== null);
     if (found.length !== specs.length) return null;
-    way.#ids = found;
-    return way;
+    session.#ids = found;
+    return session;
   }
 
   /** Of the processes that belong to it. */
@@ -249,14 +246,14 @@ function sshConfig(dir: string, ssh: NonNullable<FrpAddress['ssh']>, localPort: 
 }
 
 /** null for a file of another shape. */
-function stateOf(value: unknown): WayState | null {
+function stateOf(value: unknown): SessionState | null {
   if (typeof value !== 'object' || value === null) return null;
-  const o = value as Partial<Record<keyof WayState, unknown>>;
+  const o = value as Partial<Record<keyof SessionState, unknown>>;
   const isPort = (port: unknown): port is number => Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
   const rung = FRP_RUNGS.find((one) => one === o.rung);
-  const { boot, url, adminPassword, adminPort, visitorPort, otherName = null, sshPort = null } = o;
+  const { boot, url, adminPassword, adminPort, visitorPort, sshPort = null } = o;
   if (typeof boot !== 'string' || typeof url !== 'string' || typeof adminPassword !== 'string') return null;
   if (rung === undefined || !isPort(adminPort) || !isPort(visitorPort)) return null;
-  if ((otherName !== null && typeof otherName !== 'string') || (sshPort !== null && !isPort(sshPort))) return null;
-  return { boot, url, rung, otherName, adminPort, adminPassword, visitorPort, sshPort };
+  if (sshPort !== null && !isPort(sshPort)) return null;
+  return { boot, url, rung, adminPort, adminPassword, visitorPort, sshPort };
 }
