@@ -7,7 +7,7 @@ import { removeStaleWorlds } from '../box/world.ts';
 import { frpBinaries, frpMissing } from '../../frp/binaries.ts';
 import { lacking } from '../../frp/fronts.ts';
 import { A, B, FRPS_PORT, makeFrpWorld, OWN_NAME, WEB, WEB_PORT } from './frp-world.ts';
-import type { Attempt, LadderSpec } from './ladder-process.ts';
+import type { Attempt, Found, LadderSpec } from './ladder-process.ts';
 
 const LADDER = join(import.meta.dirname, 'ladder-process.ts');
 /** Above what frozen lines let through, below what a login and 64 KB need. */
@@ -19,8 +19,8 @@ interface Case {
   addresses: (readonly [host: string, rungs: string])[];
   /** `rung at host`. */
   stands: string;
-  /** What the attempts before it came to. */
-  before: Attempt['found'][];
+  /** Rungs that were tried before it. */
+  before: string[];
 }
 
 const CASES: Case[] = [
@@ -28,7 +28,7 @@ const CASES: Case[] = [
     what: 'a clean line',
     rules: [],
     addresses: [[A, 'tls,wss']],
-    ...{ stands: `tls at ${A}`, before: [] },
+    ...{ stands: `tls at frp://${A}:${FRPS_PORT}`, before: [] },
   },
   {
     what: 'one address dropped',
@@ -37,19 +37,19 @@ const CASES: Case[] = [
       [A, 'tls,tls_classic'],
       [B, 'tls,tls_classic'],
     ],
-    ...{ stands: `tls at ${B}`, before: ['refused'] },
+    ...{ stands: `tls at frp://${B}:${FRPS_PORT}`, before: ['tls'] },
   },
   {
     what: 'the name in the hello dropped',
     rules: [{ when: { hello: { sni: [OWN_NAME] } }, do: { kill: 'drop' } }],
     addresses: [[A, 'tls,tls_other_name']],
-    ...{ stands: `tls_other_name at ${A}`, before: ['login'] },
+    ...{ stands: `tls_other_name at frp://${A}:${FRPS_PORT}`, before: ['tls'] },
   },
   {
     what: 'a hello of two packets lost',
     rules: [{ when: { proto: 'tcp', way: 'up', longer_than: 1300, early: 1600 }, do: { drop: true } }],
     addresses: [[A, 'tls,tls_classic']],
-    ...{ stands: `tls_classic at ${A}`, before: ['login'] },
+    ...{ stands: `tls_classic at frp://${A}:${FRPS_PORT}`, before: ['tls'] },
   },
   {
     what: 'frozen after 16 KB, SSH not',
@@ -58,7 +58,7 @@ const CASES: Case[] = [
     ],
     addresses: [[A, 'tls,tls_classic,tls_other_name,wss,ssh']],
     // The ladder goes on to another name, and then to what is no TLS.
-    ...{ stands: `ssh at ${A}`, before: ['frozen', 'frozen'] },
+    ...{ stands: `ssh at frp://${A}:${FRPS_PORT}`, before: ['tls', 'tls_other_name'] },
   },
   {
     what: 'refused, and a web server that accepts in silence',
@@ -67,7 +67,7 @@ const CASES: Case[] = [
       { when: { hosts: [WEB], way: 'up', longer_than: 80 }, do: { drop: true } },
     ],
     addresses: [[A, 'tls,wss,ssh']],
-    ...{ stands: `ssh at ${A}`, before: ['refused', 'login'] },
+    ...{ stands: `ssh at frp://${A}:${FRPS_PORT}`, before: ['tls', 'wss'] },
   },
 ];
 
@@ -93,15 +93,16 @@ describe.skipIf(process.getuid?.() !== 0 || (why !== null && process.env['CI'] !
         const env = { PATH: process.env['PATH'] ?? '' };
         const { stdout, all } = await lab.world.start('worker', [process.execPath, LADDER, JSON.stringify(spec)], env);
         const lines = stdout.split('\n').filter((line) => line.startsWith('{'));
-        const found = JSON.parse(lines.pop() ?? '{"stands":"nothing was said"}') as { stands: string | null };
+        const found = JSON.parse(lines.pop() ?? '{}') as Partial<Found>;
         const attempts = lines.map((line) => JSON.parse(line) as Attempt);
-        const total = attempts.reduce((sum, { ms }) => sum + ms, 0);
+        const rungOf = ({ url }: Attempt): string => /^frp\+([a-z_]+):/.exec(url)?.[1] ?? url;
         console.log(
-          `lab: ${what}: ${found.stands ?? 'nothing'} after ${(total / 1000).toFixed(1)} s (` +
-            `${attempts.map((a) => `${a.rung} ${a.found} ${(a.ms / 1000).toFixed(1)} s`).join(', ')})`,
+          `lab: ${what}: ${found.stands ?? 'nothing'} after ${((found.found_ms ?? 0) / 1000).toFixed(1)} s (` +
+            `${attempts.map((a) => `${rungOf(a)} ${a.failed ?? 'stands'} ${(a.ms / 1000).toFixed(1)} s`).join(', ')})`,
         );
         expect(found.stands, all).toBe(stands);
-        expect(attempts.slice(0, -1).map((a) => a.found)).toEqual(before);
+        const failed = attempts.filter((a) => a.failed !== null);
+        expect(failed.map(rungOf)).toEqual(before);
         if (rules.length > 0) expect(lab.world.strikes.length).toBeGreaterThan(0);
       } finally {
         await lab.close();
