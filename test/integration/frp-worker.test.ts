@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import { findRunning } from '../../entrypoint/frp/frpc.ts';
 import { readExpose } from '../../entrypoint/frp/settings.ts';
 import { TIMERS, Tunnel, type TunnelOptions } from '../../entrypoint/frp/tunnel.ts';
@@ -14,6 +14,7 @@ import { realClock } from '../../platform/clock.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { silentLogger } from '../../platform/logger.ts';
 import { parseFrpUrl, type FrpAddress } from '../../stratum/frp-url.ts';
+import { WorkerDetail } from '../../wire/api.ts';
 import { FRP_OWNER, frpSecretLabel } from '../../wire/frp-names.ts';
 import { FrpRecord } from '../../wire/frp.ts';
 import { ReachabilityRecord } from '../../wire/reachability.ts';
@@ -21,7 +22,7 @@ import type { LifecycleInput } from '../../wire/records.ts';
 import { frpBinaries, frpMissing } from '../frp/binaries.ts';
 import { certificateFor, lacking, startSshd } from '../frp/fronts.ts';
 import { frpcConfig, frpsConfig, startFrp, type FrpProcess } from '../frp/processes.ts';
-import { until } from '../rig/fleet.ts';
+import { getJson, startFleet, until } from '../rig/fleet.ts';
 
 const BOOT = 'e'.repeat(32);
 const MAC = 'm'.repeat(43);
@@ -336,5 +337,46 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')('the worker’
     const next = await startWorker({ home, ca, addresses, sshKey });
     await next.up();
     expect(await next.pid()).toBe(pid);
+  });
+
+  it('is part of the worker that ships: after its miner, over a kill of Node, gone with the container', async () => {
+    const dir = await tempHome();
+    const { port, ca } = await startServer(dir);
+    const { frpc } = await frpBinaries();
+    const fleet = await startFleet({
+      releaseDir: inject('releaseDir'),
+      env: {
+        SPOTRIG_FRP: `frp://:${TOKEN}@${HOST}:${port}?sni=${NAME}`,
+        SPOTRIG_FRP_CA: (await readFile(ca)).toString('base64'),
+        ...{ SPOTRIG_FRPC: `frpc@${frpc}`, SPOTRIG_EXPOSE: 'ssh:22,miner' },
+      },
+    });
+    cleanups.push(() => fleet.close());
+    const up = (): Promise<FrpRecord> =>
+      until('the tunnel at the collector', 40_000, async () => {
+        const detail = await getJson(`${fleet.collector.url}/api/v1/workers/${fleet.worker}`);
+        const found = WorkerDetail.parse(detail).frp;
+        return found?.state === 'up' && found.exposed.every(({ state }) => state === 'up') ? found : null;
+      });
+    expect(await up()).toMatchObject({
+      rung: 'tls',
+      canary_bytes: 65_536,
+      exposed: [{ name: 'ssh' }, { name: 'miner' }],
+    });
+    const { home } = fleet.tree;
+    const [running] = await findRunning(home);
+    const node = Number((await readFile(join(home, 'run', 'node'), 'utf8')).split(' ')[0]);
+    process.kill(node, 'SIGKILL');
+    await until('the next Node’s word', 40_000, async () =>
+      (await fleet.events()).some(({ event, detail }) => event === 'frp_up' && detail.includes('as before'))
+        ? true
+        : null,
+    );
+    expect(await findRunning(home)).toEqual([running]);
+    expect((await fleet.events()).filter(({ event }) => event === 'frp_up')).toHaveLength(2);
+    const log = await readFile(fleet.tree.outputPath, 'utf8');
+    expect(log).not.toContain(TOKEN);
+    await fleet.tree.stop();
+    expect(await findRunning(home)).toEqual([]);
   });
 });

@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve, join } from 'node:path';
 import { open } from 'node:fs/promises';
+import { findRunning } from '../../entrypoint/frp/frpc.ts';
 import { homeMark, MARKER, parseMark } from '../../entrypoint/supervise/marker.ts';
 import { realClock } from '../../platform/clock.ts';
 import { isErrno } from '../../platform/errors.ts';
@@ -76,10 +77,11 @@ export async function startContractWorker(o: ContractWorkerOptions): Promise<Con
     const marked = await findMarked(MARKER);
     return marked.filter((m) => parseMark(m.value)?.home === homeMark(home)).map((m) => m.id);
   };
-  /** Groups of their own: miners, and the head's tools, which `timeout` puts into one. */
+  /** Groups of their own: miners, the tunnel's programs, and the head's tools, which `timeout` puts into one. */
   const killGroups = async (): Promise<void> => {
     const tools = (await findMarked('SPOTRIG_HOME')).filter((m) => m.value === home).map((m) => m.id);
-    for (const leader of [...(await miners()), ...tools]) {
+    const tunnel = (await findRunning(home)).map((m) => m.id);
+    for (const leader of [...(await miners()), ...tunnel, ...tools]) {
       signalGroup(leader.pid, 'SIGKILL');
       while (await isAlive(leader)) await realClock.sleep(20);
     }
