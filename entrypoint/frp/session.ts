@@ -168,6 +168,7 @@ export class Session {
   async start(limitMs: number, signal: AbortSignal): Promise<'started' | 'late'> {
     const { owner, clock } = this.#setup;
     const { ssh, frpc } = this.#specs;
+    signal.throwIfAborted();
     if (ssh !== null && this.#sshPort !== null) {
       const id = await start(owner, ssh, frpcLogPath(owner.home));
       this.#ids.push(id);

@@ -83,6 +83,9 @@ const WAIT_LOOK_MS = 250;
 /** Between two reloads that ask frps for a name again. */
 const ASK_MS = 2_000;
 const HISTORY_MAX = 4;
+/** For the loop to end by itself when the worker stops. */
+const STOP_GRACE_MS = 500;
+const FAULT_BACKOFF = { baseMs: 10_000, maxMs: 300_000 };
 const PROGRAM_BACKOFF = { baseMs: 5_000, maxMs: 300_000 };
 
 export interface TunnelOptions {
@@ -147,21 +150,35 @@ export class Tunnel {
 
   /** Keeps the tunnel up until the signal; its processes then go on. Never rejects. */
   run(signal: AbortSignal): Promise<void> {
-    this.#ended = this.#run(signal).catch((error: unknown) => {
-      if (signal.aborted) return;
-      this.#o.logger.error({ error: messageOf(error) }, 'the tunnel gave up');
-      this.#o.emit({ event: 'frp_down', level: 'error', detail: `the tunnel gave up: ${messageOf(error)}` });
-    });
+    this.#ended = this.#keepRunning(signal);
     return this.#ended;
   }
 
-  /** Ends every process of this home. The signal of `run` must be aborted. */
+  /** Ends every process of this home. The signal of `run` must be aborted: nothing is started after that. */
   async stop(): Promise<void> {
-    await this.#ended;
+    const { home, clock } = this.#o;
+    // A measurement that is under way is not waited for: the container's end is near.
+    await Promise.race([this.#ended, clock.sleep(STOP_GRACE_MS)]);
     await stopAll(
-      (await findRunning(this.#o.home)).map(({ id }) => id),
-      this.#o.clock,
+      (await findRunning(home)).map(({ id }) => id),
+      clock,
     );
+  }
+
+  /** What fails here is this machine (a full disk, no free port): it is told, and tried again after a pause. */
+  async #keepRunning(signal: AbortSignal): Promise<void> {
+    const { clock, random, logger } = this.#o;
+    for (let attempt = 0; !signal.aborted; attempt++) {
+      try {
+        await this.#run(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.error({ error: messageOf(error) }, 'the tunnel failed');
+        this.#fault(`the tunnel failed: ${messageOf(error)}`);
+        this.#become('down', null);
+        await clock.sleep(backoffMs(attempt, { ...FAULT_BACKOFF, random }), signal).catch(() => undefined);
+      }
+    }
   }
 
   async #run(signal: AbortSignal): Promise<void> {
