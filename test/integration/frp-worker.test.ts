@@ -256,6 +256,29 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')('the worker’
     expect(await until('ssh', 10_000, () => said(visitor))).toBe('ssh');
   });
 
+  it('asks for a name that another session holds until frps lets go, sooner than frpc would', async () => {
+    const home = await tempHome();
+    const { port, ca } = await startServer(home);
+    const { frpc } = await frpBinaries();
+    const held = { name: 'ssh', type: 'stcp', secretKey: 'other', localIP: HOST, localPort: 9 };
+    const config = frpcConfig({ port, token: TOKEN, user: 'rig-1', more: { proxies: [held] } });
+    const other = await startFrp({ program: frpc, dir: home, name: 'other', config });
+    cleanups.push(() => other.kill());
+    await other.said(/start proxy success/);
+    const expose = [{ name: 'ssh', type: 'stcp' as const, port: await startGreeter('ssh'), remotePort: null }];
+    const worker = await startWorker({ home, ca, addresses: [url(port)], expose });
+    await worker.up();
+    const ssh = () => worker.records.at(-1)?.exposed[0];
+    await until('the held name', 10_000, () =>
+      Promise.resolve(ssh()?.reason?.includes('already exists') ? true : null),
+    );
+    expect(ssh()?.state).toBe('waiting');
+    await realClock.sleep(3_000);
+    await other.kill();
+    await until('the name', 10_000, () => Promise.resolve(ssh()?.state === 'up' ? true : null));
+    expect(worker.events.map(({ event }) => event)).not.toContain('frp_refused');
+  });
+
   it('leaves a listener that never answers, and one that refuses', async () => {
     const home = await tempHome();
     const { port, ca } = await startServer(home);
