@@ -139,6 +139,7 @@ export class Tunnel {
   #told = '';
   #toldMs = -Infinity;
   #lastFault = '';
+  #lastWords = '';
   #ended: Promise<void> = Promise.resolve();
 
   constructor(o: TunnelOptions) {
@@ -196,6 +197,8 @@ export class Tunnel {
         const next = ladder.next(clock.monoMs());
         if ('wait_ms' in next) {
           this.#become('down', null);
+          // Once: a refusal that was told says more.
+          if (this.#lastFault === '') this.#fault(`no way to frps worked; the last one: ${this.#lastWords}`);
           logger.info({ ms: next.wait_ms }, 'no way to frps worked; a pause');
           await clock.sleep(next.wait_ms, signal);
           begunMs = clock.monoMs();
@@ -571,6 +574,7 @@ export class Tunnel {
     const { url: frps } = this.#address(way);
     this.#o.logger.warn({ frps, rung: way.rung, outcome, words }, 'frps is not reached so');
     const detail = `${this.#title(way)}: ${words}`.slice(0, DETAIL_MAX_CHARS);
+    this.#lastWords = detail.slice(0, DETAIL_MAX_CHARS - 60);
     if (outcome === 'login_refused') this.#fault(detail, 'frp_refused');
     else if (outcome === 'tls_bad') this.#fault(`${detail}; see SPOTRIG_FRP_CA`, 'frp_refused');
     else if (outcome === 'no_program') this.#fault(detail);
