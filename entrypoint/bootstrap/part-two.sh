@@ -52,8 +52,7 @@ exec timeout $total "$@"
 hello(){
 [ -z "$T" ]||(total=5
 for u in ${SPOTRIG_COLLECTOR//,/ };do
-# With a fragment it is one behind frp, which does not run yet.
-[[ $u = *#* ]]&&continue
+# One with a fragment (#frp=name) is the same collector by its direct address, as it stands; at worst that is a request in vain.
 for x in wget curl python3;do
 hash $x&&(ask $x "${u%/}/v1/hello" '' "{\"worker\":\"$w\",\"stage\":\"$1\",\"code\":$2}")&&exit
 done

@@ -135,8 +135,8 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
     EventsAnswer.parse(await getJson(`${collector.url}/api/v1/events?worker=${name}`))
       .events.filter(({ event }) => event === 'frp_refused')
       .map(({ detail }) => detail);
-  const refusal = (name: string, pattern: RegExp): Promise<string> =>
-    until(`an event of ${name}: ${String(pattern)}`, 20_000, async () => {
+  const refusal = (name: string, pattern: RegExp, limit_ms = 20_000): Promise<string> =>
+    until(`an event of ${name}: ${String(pattern)}`, limit_ms, async () => {
       const found = (await detailsOf(name)).find((detail) => pattern.test(detail));
       return found ?? null;
     });
@@ -253,27 +253,26 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
   });
 
   it('refuses a revoked worker’s new proxy within its session', async () => {
-    const adminPort = await freeLoopbackPort();
-    const more = { webServer: { addr: loopback, port: adminPort } };
-    const ticket = workerTicketOf(tokenOf('rig-8'));
-    // No heartbeat within the test: what is refused is the proxy.
-    const client = await frpc({
-      user: 'rig-8',
-      name: 'frpc-rig-8',
-      ticket,
-      heartbeat_s: 3,
-      proxies: [stcp('a')],
-      more,
-    });
-    await client.said(/start proxy success/);
-    await revoke('rig-8');
-    const path = join(dir, 'frpc-rig-8.toml');
-    const common = frpcConfig({ port: serverPort, token: secrets.token, user: 'rig-8' });
-    const reloaded = { ...common, metadatas: { spotrig: ticket }, proxies: [stcp('a'), stcp('b')], ...more };
-    await writeFile(path, stringify(reloaded));
-    expect((await fetch(`http://${loopback}:${adminPort}/api/reload`)).status).toBe(200);
-    await refusal('rig-8', /^NewProxy of rig-8\.b refused: the token was revoked/);
-  });
+    // The next heartbeat, 3 s after the login, ends the session: a slow machine may miss that moment, and has another try.
+    const tries = ['rig-8', 'rig-81', 'rig-82'];
+    for (const name of tries) {
+      const adminPort = await freeLoopbackPort();
+      const more = { webServer: { addr: loopback, port: adminPort } };
+      const ticket = workerTicketOf(tokenOf(name));
+      const client = await frpc({
+        ...{ user: name, name: `frpc-${name}`, ticket, heartbeat_s: 3, proxies: [stcp('a')], more },
+      });
+      await client.said(/start proxy success/);
+      const common = frpcConfig({ port: serverPort, token: secrets.token, user: name });
+      const reloaded = { ...common, metadatas: { spotrig: ticket }, proxies: [stcp('a'), stcp('b')], ...more };
+      await writeFile(join(dir, `frpc-${name}.toml`), stringify(reloaded));
+      await revoke(name);
+      expect((await fetch(`http://${loopback}:${adminPort}/api/reload`)).status).toBe(200);
+      const told = refusal(name, new RegExp(`^NewProxy of ${name}\\.b refused: the token was revoked`), 5000);
+      if (name === tries.at(-1)) await told;
+      else if (await told.then(() => true, () => false)) return; // prettier-ignore
+    }
+  }, 60_000);
 
   it('lets the operator export what is listed, and nothing else', async () => {
     const id = egressKeyId(secrets.egress_keys[0]?.key ?? '');
