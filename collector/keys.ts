@@ -1,11 +1,10 @@
 // The signing keys of tokens: `keys.json` (mode 0600) in the data folder. Every key in it verifies, the newest mints.
 import { type KeyObject, createSecretKey, randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import { type Clock, realClock } from '../platform/clock.ts';
-import { makeDir, readTextIfPresent, writeFileDurable } from '../platform/durable-file.ts';
-import { SpotrigError, isErrno } from '../platform/errors.ts';
+import { fileStamp, makeDir, readTextIfPresent, writeFileDurable } from '../platform/durable-file.ts';
+import { SpotrigError } from '../platform/errors.ts';
 
 const KeysFile = z.object({
   keys: z
@@ -52,7 +51,7 @@ export class KeyRing {
   constructor(path: string, keys: SigningKey[]) {
     this.#path = path;
     this.#keys = keys;
-    this.#stamp = stampOf(path);
+    this.#stamp = fileStamp(path);
   }
 
   /** Oldest first. */
@@ -73,7 +72,7 @@ export class KeyRing {
 
   /** Reads the file again where another process changed it (`spotrig token add-key`). */
   async refresh(): Promise<void> {
-    const stamp = stampOf(this.#path);
+    const stamp = fileStamp(this.#path);
     if (stamp === this.#stamp) return;
     const keys = await readKeys(this.#path);
     if (keys !== null) this.#keys = keys;
@@ -85,7 +84,7 @@ export class KeyRing {
     const key = newKey(now_ms, this.#keys);
     await writeKeys(this.#path, [...this.#keys, key]);
     this.#keys = [...this.#keys, key];
-    this.#stamp = stampOf(this.#path);
+    this.#stamp = fileStamp(this.#path);
     return key;
   }
 }
@@ -115,14 +114,4 @@ function writeKeys(path: string, keys: readonly SigningKey[]): Promise<void> {
     keys: keys.map((key) => ({ kid: key.kid, key_b64: key.secret.export().toString('base64'), created: key.created })),
   };
   return writeFileDurable(path, `${JSON.stringify(file, null, 2)}\n`, 0o600);
-}
-
-function stampOf(path: string): string {
-  try {
-    const { mtimeMs, ino, size } = statSync(path);
-    return `${mtimeMs} ${ino} ${size}`;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

@@ -1,5 +1,6 @@
 // Kill-safe files: a reader sees the old content or the new one, whole, whatever dies in between.
 import { randomBytes } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SpotrigError, isErrno } from './errors.ts';
@@ -78,4 +79,15 @@ export async function readJsonTolerant<T>(path: string, parse: (value: unknown) 
     throw error;
   }
   return parse(value);
+}
+
+/** Changes whenever another process replaces the file; '' where there is none. Throws other system errors. */
+export function fileStamp(path: string): string {
+  try {
+    const { mtimeMs, ino, size } = statSync(path);
+    return `${mtimeMs} ${ino} ${size}`;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return '';
+    throw error;
+  }
 }

@@ -17,9 +17,29 @@ export function readAddress(text: string): { host: string | null; port: number |
   const isForm = address?.[1] === undefined ? isIP(host) === 4 || HOST_NAME.test(host) : isIP(host) === 6;
   // A name that ends in a number is read as an address by resolvers, and this one is none.
   const isGoodHost = isForm && !(/(?:^|\.)\d+$/.test(host) && isIP(host) === 0);
-  const portText = address?.[3] ?? '';
-  const port = /^\d{1,5}$/.test(portText) ? Number(portText) : 0;
-  return { host: isGoodHost ? host : null, port: port >= 1 && port <= 65_535 ? port : null };
+  return { host: isGoodHost ? host : null, port: readPort(address?.[3] ?? '') };
+}
+
+/** 1 to 65535, or null. */
+export function readPort(text: string): number | null {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  return port >= 1 && port <= 65_535 ? port : null;
+}
+
+/** `sni=none&tls=1.2` by name. An unknown name is not repeated: it may be a piece of a secret. */
+export function readOptions<T extends string>(
+  text: string,
+  known: readonly T[],
+  complaints: string[],
+): Partial<Record<T, string>> {
+  const found: Partial<Record<T, string>> = {};
+  for (const part of text === '' ? [] : text.split('&')) {
+    const name = known.find((option) => part.toLowerCase().startsWith(`${option}=`));
+    if (name === undefined) complaints.push(`an option after ? is unknown; known are ${known.join(', ')}`);
+    else if (found[name] !== undefined) complaints.push(`the option ${name} is given twice`);
+    else found[name] = part.slice(name.length + 1);
+  }
+  return found;
 }
 
 /** `login:password`, decoded; or what is wrong with it. */

@@ -1,7 +1,7 @@
 // The address of an frps as a setting: frp://:token@host:443?sni=name&other=name,name&wss=host:443&ssh=login@host:22&hostkey=…#RU
 import { isIP } from 'node:net';
 import { FRP_RUNGS, type FrpRung } from '../wire/frp-names.ts';
-import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readTags } from './address.ts';
+import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readOptions, readTags } from './address.ts';
 
 /** One frps, taken apart: where it is and by which ways it may be spoken to. */
 export interface FrpAddress {
@@ -50,7 +50,7 @@ export function parseFrpUrl(text: string): { frps: FrpAddress } | { complaints: 
   const tags = readTags(tagText);
   if (tags === null) complaints.push('the tags after # must be countries of two letters');
 
-  const options = readOptions(optionText, complaints);
+  const options = readOptions(optionText, OPTIONS, complaints);
   const sni = options.sni === undefined ? (host !== null && isIP(host) === 0 ? host : null) : nameOf(options.sni);
   if (options.sni !== undefined && sni === null) complaints.push('the option sni must be a host name');
   const otherNames = (options.other === undefined ? [] : options.other.split(',')).map(nameOf);
@@ -74,18 +74,6 @@ function readToken(userinfo: string | undefined): string | null | undefined {
   if (!userinfo.startsWith(':')) return undefined;
   const token = decoded(userinfo.slice(1));
   return token === null || token === '' ? undefined : token;
-}
-
-/** An unknown name is not repeated: it may be a piece of a secret. */
-function readOptions(text: string, complaints: string[]): OptionTexts {
-  const found: OptionTexts = {};
-  for (const part of text === '' ? [] : text.split('&')) {
-    const name = OPTIONS.find((option) => part.toLowerCase().startsWith(`${option}=`));
-    if (name === undefined) complaints.push(`an option after ? is unknown; known are ${OPTIONS.join(', ')}`);
-    else if (found[name] !== undefined) complaints.push(`the option ${name} is given twice`);
-    else found[name] = part.slice(name.length + 1);
-  }
-  return found;
 }
 
 function nameOf(text: string): string | null {

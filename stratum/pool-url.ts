@@ -3,7 +3,7 @@
 import { isIP } from 'node:net';
 import { DIALECTS, type Dialect } from '../wire/dialect-names.ts';
 import { FRP_SERVICE } from '../wire/frp-names.ts';
-import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readTags } from './address.ts';
+import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readOptions, readTags } from './address.ts';
 
 /** Schemes that the relay can dial. */
 const POOL_SCHEMES = ['stratum+tcp', 'stratum+ssl', 'frp+stcp'] as const;
@@ -103,7 +103,7 @@ export function parsePoolUrl(text: string): { pool: PoolUrl } | { complaints: st
   const tags = readTags(tagText);
   if (tags === null) complaints.push('the tags after # must be countries of two letters');
 
-  const options = readOptions(optionText, complaints);
+  const options = readOptions(optionText, OPTIONS, complaints);
   if (frp !== null && options.socks5 !== undefined) complaints.push('the option socks5 cannot be used through frp');
   const { tls, ...others } = optionValues(options, host ?? '', scheme === 'stratum+ssl', complaints);
 
@@ -127,22 +127,6 @@ export function throughVisitors(pools: readonly PoolUrl[], portOf: (name: string
 }
 
 type OptionTexts = Partial<Record<(typeof OPTIONS)[number], string>>;
-
-/** `sni=none&tls=1.2` by name. An unknown name is not repeated: it may be a piece of a password. */
-function readOptions(text: string, complaints: string[]): OptionTexts {
-  const found: OptionTexts = {};
-  for (const part of text === '' ? [] : text.split('&')) {
-    const name = OPTIONS.find((option) => part.toLowerCase().startsWith(`${option}=`));
-    if (name === undefined) {
-      complaints.push(`an option after ? is unknown; known are ${OPTIONS.join(', ')}`);
-    } else if (found[name] !== undefined) {
-      complaints.push(`the option ${name} is given twice`);
-    } else {
-      found[name] = part.slice(name.length + 1);
-    }
-  }
-  return found;
-}
 
 function optionValues(
   options: OptionTexts,

@@ -1,12 +1,11 @@
 // The secrets of the way through frp: `frp.json` (mode 0600) in the data folder. frps's token, the hook's path, and the keys that
 // exported targets are reached with, newest first.
 import { randomBytes } from 'node:crypto';
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod/mini';
 import type { Clock } from '../../platform/clock.ts';
-import { makeDir, readTextIfPresent, writeFileDurable } from '../../platform/durable-file.ts';
-import { SpotrigError, isErrno } from '../../platform/errors.ts';
+import { fileStamp, makeDir, readTextIfPresent, writeFileDurable } from '../../platform/durable-file.ts';
+import { SpotrigError } from '../../platform/errors.ts';
 import { registerSecret } from '../../platform/secrets.ts';
 
 /** Two live side by side while orders with the older one run. */
@@ -36,7 +35,7 @@ export type FrpSecretValues = z.infer<typeof SecretsFile>;
  */
 export async function loadFrpSecrets(dataDir: string, clock: Pick<Clock, 'nowMs'>): Promise<FrpSecrets> {
   const path = join(dataDir, FRP_SECRETS_FILE);
-  const stamp = stampOf(path);
+  const stamp = fileStamp(path);
   const found = await readSecrets(path);
   if (found !== null) return new FrpSecrets(path, found, stamp);
   await makeDir(dataDir);
@@ -46,7 +45,7 @@ export async function loadFrpSecrets(dataDir: string, clock: Pick<Clock, 'nowMs'
     egress_keys: [{ key: random(), created: new Date(clock.nowMs()).toISOString() }],
   };
   await writeSecrets(path, made);
-  return new FrpSecrets(path, made, stampOf(path));
+  return new FrpSecrets(path, made, fileStamp(path));
 }
 
 /** Makes a new egress key, and keeps the one before. A running collector sees it by itself. Throws like `loadFrpSecrets`. */
@@ -56,7 +55,7 @@ export async function rotateEgressKey(dataDir: string, clock: Pick<Clock, 'nowMs
   const newest = { key: random(), created: new Date(clock.nowMs()).toISOString() };
   const rotated = { ...values, egress_keys: [newest, ...values.egress_keys].slice(0, EGRESS_KEYS_KEPT) };
   await writeSecrets(path, rotated);
-  return new FrpSecrets(path, rotated, stampOf(path));
+  return new FrpSecrets(path, rotated, fileStamp(path));
 }
 
 /** The secrets of one data folder, by `loadFrpSecrets`. */
@@ -78,7 +77,7 @@ export class FrpSecrets {
 
   /** Reads the file again where another process changed it (`spotrig frps-config --rotate`). */
   async refresh(): Promise<void> {
-    const stamp = stampOf(this.#path);
+    const stamp = fileStamp(this.#path);
     if (stamp === this.#stamp) return;
     const found = await readSecrets(this.#path);
     if (found !== null) {
@@ -113,14 +112,4 @@ async function readSecrets(path: string): Promise<FrpSecretValues | null> {
 
 function writeSecrets(path: string, values: FrpSecretValues): Promise<void> {
   return writeFileDurable(path, `${JSON.stringify(values, null, 2)}\n`, 0o600);
-}
-
-function stampOf(path: string): string {
-  try {
-    const { mtimeMs, ino, size } = statSync(path);
-    return `${mtimeMs} ${ino} ${size}`;
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return '';
-    throw error;
-  }
 }

@@ -5,7 +5,6 @@ import { FRP_RUNGS } from '../../wire/frp-names.ts';
 import {
   LADDER_TIMES,
   Ladder,
-  endpointOf,
   readLadderMemory,
   serialiseLadderMemory,
   waysOf,
@@ -15,6 +14,7 @@ import {
   type Outcome,
   type Way,
 } from './ladder.ts';
+import { endpointOf } from './transport.ts';
 
 const KEY = `AAAAC3NzaC1lZDI1NTE5AAAAI${'b'.repeat(43)}`;
 const MINUTE = 60_000;

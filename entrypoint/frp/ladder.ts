@@ -1,8 +1,8 @@
 // Which way to an frps is tried next, when a way in use is left, and when it is proven again: decided by what was tried alone, without
 // network, disk or clock of its own. Facts behind the rules: docs/design/009-frp.md.
-import { isIP } from 'node:net';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_RUNGS, type FrpRung } from '../../wire/frp-names.ts';
+import { endpointOf } from './transport.ts';
 
 /** Every threshold of the ladder. */
 export const LADDER_TIMES = {
@@ -65,18 +65,6 @@ export interface Attempt {
 export const RUNGS_BY_COUNTRY: Readonly<Record<string, readonly FrpRung[]>> = {
   IR: ['tls', 'tls_classic', 'tls_other_name', 'wss', 'ssh', 'tls_no_name', 'tls_no_mux'],
 };
-
-/** Where a way's TCP connection goes; null where the address has not the rung. */
-export function endpointOf(address: FrpAddress, rung: FrpRung): { host: string; port: number } | null {
-  if (rung === 'wss') return address.wss;
-  if (rung === 'ssh') return address.ssh;
-  if (rung === 'tls_no_mux') return address.noMux;
-  if (rung === 'tls_other_name' && address.otherNames.length === 0) return null;
-  // frpc sends no name only where its `serverName` is a literal address, which then must stand in the certificate. The address of a
-  // host that has a name is not known to stand there, and where no name is set the rung `tls` sends none already.
-  if (rung === 'tls_no_name' && (isIP(address.host) === 0 || address.sni === null)) return null;
-  return { host: address.host, port: address.port };
-}
 
 /**
  * All ways in the order of a round: every address on its first rung, then every address on its second, and so on; within a rung

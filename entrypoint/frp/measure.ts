@@ -5,14 +5,14 @@ import { promises as dns } from 'node:dns';
 import type { Clock } from '../../platform/clock.ts';
 import { failureOf } from '../../stratum/failure-of.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
-import type { FrpRung } from '../../wire/frp-names.ts';
 import { bracketed } from '../../stratum/address.ts';
 import { probeDeps } from '../../stratum/probe/connection.ts';
 import { endOfTrial, tryAddress } from '../../stratum/probe/trial.ts';
 import { judge } from '../../wire/judge.ts';
 import type { AddressTrial, DnsAnswer, ReachabilityRecord, Stall, Target } from '../../wire/reachability.ts';
 import type { CanaryResult } from './canary.ts';
-import { endpointOf, type Outcome, type Way } from './ladder.ts';
+import type { Outcome, Way } from './ladder.ts';
+import { endpointOf, serverNameOf } from './transport.ts';
 
 /** Half of the prober’s: the login that failed has waited long already, and the next rung waits for this. */
 const LIMITS = { tcp_ms: 5_000, tls_ms: 5_000, reply_ms: 5_000, ack_ms: 2_000, close_ms: 500 };
@@ -34,25 +34,9 @@ export interface Attempt {
 export function targetOf(address: FrpAddress, { rung }: Way): Target {
   const { host, port } = endpointOf(address, rung) ?? address;
   const url = `frp+${rung}://${bracketed(host)}:${String(port)}`;
-  return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni: sniOf(address, rung, host), dialect: null };
-}
-
-/** The name in the hello, as transportOf has it; null: none is sent. */
-function sniOf(address: FrpAddress, rung: FrpRung, host: string): string | null {
-  const named = (name: string): string | null => (isIP(name) === 0 ? name : null);
-  switch (rung) {
-    case 'tls':
-    case 'tls_classic':
-    case 'tls_no_mux':
-      return address.sni ?? named(address.host);
-    case 'tls_other_name':
-      return address.otherNames[0] ?? null;
-    case 'wss':
-      return named(host);
-    case 'tls_no_name':
-    case 'ssh':
-      return null;
-  }
+  const name = serverNameOf(address, rung);
+  const sni = rung === 'ssh' || isIP(name) !== 0 ? null : name;
+  return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni, dialect: null };
 }
 
 /** The sample, with a verdict. `history`: earlier ones of the same target, newest first. Never rejects for the network. */

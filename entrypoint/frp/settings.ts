@@ -1,4 +1,5 @@
 // The settings of the way through frp: texts to values. Loaded with all settings, so nothing but names and addresses is imported.
+import { readPort } from '../../stratum/address.ts';
 import { parseFrpUrl, type FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_CANARY, FRP_SERVICE } from '../../wire/frp-names.ts';
 
@@ -80,18 +81,13 @@ function serviceOf(item: string): ExposeSetting | string {
   if (!FRP_SERVICE.test(name))
     return 'a name is small letters, digits and dashes, at most 31, and begins with a letter';
   if (name === FRP_CANARY) return `${FRP_CANARY} is the name of spotrig’s own echo; take another`;
-  const port = portText === undefined ? (name === MINER ? MINER : null) : portOf(portText);
+  const port = portText === undefined ? (name === MINER ? MINER : null) : readPort(portText);
   if (port === null) return 'write name:port, like ssh:22 (only miner goes without a port)';
   if (kind !== undefined && kind !== 'tcp' && kind !== 'stcp') return 'after the / stands tcp or stcp';
-  const remotePort = remoteText === undefined ? null : portOf(remoteText);
+  const remotePort = remoteText === undefined ? null : readPort(remoteText);
   if (remoteText !== undefined && (remotePort === null || kind !== 'tcp'))
     return 'a port at frps is written /tcp=port, like web:8080/tcp=20022';
   return { name, type: kind ?? 'stcp', port, remotePort };
-}
-
-function portOf(text: string): number | null {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  return port >= 1 && port <= 65_535 ? port : null;
 }
 
 /** null for what is not base64 of a text. */

@@ -19,7 +19,7 @@ const HEARTBEAT_TIMEOUT_S = 90;
 
 /** The rungs that this address can be tried by, in the order that its owner wants, or the usual one. */
 export function rungsOf(address: FrpAddress): FrpRung[] {
-  return (address.rungs ?? [...FRP_RUNGS]).filter((rung) => canTry(address, rung));
+  return (address.rungs ?? [...FRP_RUNGS]).filter((rung) => endpointOf(address, rung) !== null);
 }
 
 /**
@@ -32,53 +32,40 @@ export function transportOf(
   caPath: string,
   o: { sshPort?: number; otherName?: string } = {},
 ): FrpTransport | null {
-  if (!canTry(address, rung)) return null;
-  const { host, port } = address;
-  const ownName = address.sni ?? host;
-  const way = (serverAddr: string, serverPort: number, serverName: string, more: object = {}): FrpTransport => ({
-    ...{ serverAddr, serverPort, env: rung === 'tls_classic' ? { GODEBUG: 'tlsmlkem=0' } : {} },
+  const at = rung === 'ssh' ? loopbackOf(address, o.sshPort) : endpointOf(address, rung);
+  if (at === null) return null;
+  const serverName = serverNameOf(address, rung, o.otherName);
+  return {
+    ...{ serverAddr: at.host, serverPort: at.port, env: rung === 'tls_classic' ? { GODEBUG: 'tlsmlkem=0' } : {} },
     transport: {
-      ...{ protocol: 'tcp', dialServerTimeout: DIAL_TIMEOUT_S, tcpMux: true },
+      ...{ protocol: rung === 'wss' ? 'wss' : 'tcp', dialServerTimeout: DIAL_TIMEOUT_S, tcpMux: rung !== 'tls_no_mux' },
       ...{ heartbeatInterval: HEARTBEAT_INTERVAL_S, heartbeatTimeout: HEARTBEAT_TIMEOUT_S },
-      // An address as the name sends none, and is looked for in the certificate.
       tls: { enable: true, disableCustomTLSFirstByte: true, serverName, trustedCaFile: caPath },
-      ...more,
     },
-  });
-  switch (rung) {
-    case 'tls':
-    case 'tls_classic':
-      return way(host, port, ownName);
-    case 'tls_other_name':
-      return way(host, port, o.otherName ?? address.otherNames[0] ?? ownName);
-    case 'tls_no_name':
-      return way(host, port, host);
-    case 'wss':
-      return address.wss === null
-        ? null
-        : way(address.wss.host, address.wss.port, address.wss.host, { protocol: 'wss' });
-    case 'ssh':
-      return o.sshPort === undefined ? null : way('127.0.0.1', o.sshPort, ownName);
-    case 'tls_no_mux':
-      return address.noMux === null ? null : way(address.noMux.host, address.noMux.port, ownName, { tcpMux: false });
-  }
+  };
 }
 
-function canTry(address: FrpAddress, rung: FrpRung): boolean {
-  switch (rung) {
-    case 'tls':
-    case 'tls_classic':
-      return true;
-    case 'tls_other_name':
-      return address.otherNames.length > 0;
-    // Only an address can stand in the certificate in a name's place; without a name of its own `tls` is this already.
-    case 'tls_no_name':
-      return isIP(address.host) !== 0 && address.sni !== null;
-    case 'wss':
-      return address.wss !== null;
-    case 'ssh':
-      return address.ssh !== null;
-    case 'tls_no_mux':
-      return address.noMux !== null;
-  }
+/** Where a rung's TCP connection goes; null where the address has not what it needs. */
+export function endpointOf(address: FrpAddress, rung: FrpRung): { host: string; port: number } | null {
+  if (rung === 'wss') return address.wss;
+  if (rung === 'ssh') return address.ssh;
+  if (rung === 'tls_no_mux') return address.noMux;
+  if (rung === 'tls_other_name' && address.otherNames.length === 0) return null;
+  // frpc sends no name only where its `serverName` is a literal address, which then must stand in the certificate. The address of a
+  // host that has a name is not known to stand there, and where no name is set the rung `tls` sends none already.
+  if (rung === 'tls_no_name' && (isIP(address.host) === 0 || address.sni === null)) return null;
+  return { host: address.host, port: address.port };
+}
+
+/** The name that the certificate must have, and the hello where it is no address. `otherName`: of `tls_other_name`, by default the first. */
+export function serverNameOf(address: FrpAddress, rung: FrpRung, otherName?: string): string {
+  const { host, sni, otherNames, wss } = address;
+  if (rung === 'wss' && wss !== null) return wss.host;
+  if (rung === 'tls_no_name') return host;
+  if (rung === 'tls_other_name') return otherName ?? otherNames[0] ?? sni ?? host;
+  return sni ?? host;
+}
+
+function loopbackOf({ ssh }: FrpAddress, port: number | undefined): { host: string; port: number } | null {
+  return ssh === null || port === undefined ? null : { host: '127.0.0.1', port };
 }

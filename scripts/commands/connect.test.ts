@@ -1,12 +1,11 @@
 // The whole way on loopback: a collector with its hook, the real frps as frps-config makes it, a worker's real frpc, a real sshd behind.
-import { once } from 'node:events';
 import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { runCollector } from '../../collector/main.ts';
+import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { spawnGroup } from '../../platform/process.ts';
 import { frpBinaries, frpMissing } from '../../test/frp/binaries.ts';
@@ -54,7 +53,7 @@ it.each([
 });
 
 it('says so when no collector answers', async () => {
-  const url = `http://127.0.0.1:${await freePort()}`;
+  const url = `http://127.0.0.1:${await freeLoopbackPort()}`;
   expect(await cli('rig-7', 'ssh', '--collector', url)).toEqual([1, expect.stringContaining('does not answer')]);
 });
 
@@ -73,8 +72,12 @@ describe.skipIf(missing !== null)('through the real frp', () => {
     capture();
     const programs = await frpBinaries();
     dir = await mkdtemp(join(tmpdir(), 'spotrig-connect-'));
-    const [frpsPort, hookPort, sshPort] = [await freePort(), await freePort(), await freePort()];
-    const closed = await freePort();
+    const [frpsPort, hookPort, sshPort] = [
+      await freeLoopbackPort(),
+      await freeLoopbackPort(),
+      await freeLoopbackPort(),
+    ];
+    const closed = await freeLoopbackPort();
     const addresses = [
       `frp://127.0.0.1:${closed}?sni=tun.example.org`,
       `frp://127.0.0.1:${frpsPort}?sni=tun.example.org`,
@@ -189,13 +192,4 @@ describe.skipIf(missing !== null)('through the real frp', () => {
 async function leftOvers(): Promise<string[]> {
   const names = await readdir(process.env['XDG_RUNTIME_DIR'] ?? tmpdir());
   return names.filter((name) => name.startsWith('spotrig-frpc-')).toSorted();
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

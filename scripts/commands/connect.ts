@@ -1,11 +1,10 @@
 // `spotrig connect`: from the owner's machine to a worker's service, through frps by frpc's visitor. The collector says how.
 import { execa } from 'execa';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { constants } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { rungsOf } from '../../entrypoint/frp/transport.ts';
+import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
 import { httpRequest } from '../../platform/http.ts';
@@ -198,7 +197,7 @@ async function reach(call: Call, answer: AttachAnswer, service: Service): Promis
   if (addresses.length === 0)
     throw new SpotrigError('connect_frps', 'the collector names no frps that this release knows');
   if (service.type === 'tcp') return reachPort(call, addresses, service);
-  const bindPort = call.port === 0 ? await freePort() : call.port;
+  const bindPort = call.port === 0 ? await freeLoopbackPort() : call.port;
   await frpcVersion(call.flags.frpc);
   let tried = 0;
   /** Another rung leads to the same frps. */
@@ -310,15 +309,6 @@ async function stay(frpc: Frpc | null, signal: AbortSignal): Promise<number> {
     await realClock.sleep(POLL_MS * 4);
   }
   return 0;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
 
 /** Beside the answer: on standard error. */

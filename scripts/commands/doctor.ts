@@ -9,7 +9,7 @@ import type { FrpConfig } from '../../collector/frp/settings.ts';
 import { staffTicket } from '../../collector/frp/tickets.ts';
 import { KEYS_FILE, loadKeys } from '../../collector/keys.ts';
 import { type FrpCa, readFrp, readFrpCa } from '../../entrypoint/frp/settings.ts';
-import { rungsOf, transportOf } from '../../entrypoint/frp/transport.ts';
+import { endpointOf, rungsOf, serverNameOf } from '../../entrypoint/frp/transport.ts';
 import { realClock } from '../../platform/clock.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { messageOf } from '../../platform/errors.ts';
@@ -160,11 +160,10 @@ async function examineWay(o: {
 
 function reachOf(address: FrpAddress, rung: FrpRung, ca_pem: string): Promise<Reach> {
   if (rung === 'ssh' && address.ssh !== null) return reachSsh(address.ssh);
-  const way = transportOf(address, rung, '');
-  if (way === null) throw new Error(`${address.url} has no rung ${rung}`);
-  const { serverName } = way.transport['tls'] as { serverName: string };
-  const names = rung === 'tls_other_name' ? address.otherNames : [serverName];
-  return reachTls({ host: way.serverAddr, port: way.serverPort, names, ca_pem });
+  const at = endpointOf(address, rung);
+  if (at === null) throw new Error(`${address.url} has no rung ${rung}`);
+  const names = rung === 'tls_other_name' ? address.otherNames : [serverNameOf(address, rung)];
+  return reachTls({ ...at, names, ca_pem });
 }
 
 async function tryLogin(o: { address: FrpAddress; rung: FrpRung; login: FrpcLogin; program: string }): Promise<Login> {

@@ -2,13 +2,13 @@
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { execa } from 'execa';
 import { parse } from 'smol-toml';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { egressKeyId } from '../../platform/derive.ts';
 import { forgetSecrets } from '../../platform/secrets.ts';
 import { spawnGroup } from '../../platform/process.ts';
@@ -176,7 +176,7 @@ const missing = await frpMissing();
 describe.skipIf(missing !== null)('the real frps and frpc', () => {
   it('take what was written, and frps shows the certificate to every name', { timeout: 600_000 }, async () => {
     const { frps, frpc } = await frpBinaries();
-    const port = await freePort();
+    const port = await freeLoopbackPort();
     await writeFile(join(dir, 'collector.toml'), `[frp]\naddresses = ["frp://tun.example.org:${port}"]\n${EXPORT}`);
     await answer(...HOST, '--other', 'a.example', '--mux-off', '--egress', '--bare', '--port', String(port));
     for (const name of ['frps', 'frps-nomux']) await execa(frps, ['verify', '-c', join(dir, 'frps', `${name}.toml`)]);
@@ -193,15 +193,6 @@ describe.skipIf(missing !== null)('the real frps and frpc', () => {
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 async function isTrusted(port: number, servername: string, ca: string): Promise<boolean> {
   const socket = connect({ host: '127.0.0.1', port, servername, ca });

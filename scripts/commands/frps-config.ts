@@ -14,7 +14,7 @@ import { loadKeys } from '../../collector/keys.ts';
 import { realClock } from '../../platform/clock.ts';
 import { makeDir, readTextIfPresent, writeFileDurable } from '../../platform/durable-file.ts';
 import { messageOf } from '../../platform/errors.ts';
-import { HOST_NAME, bracketed } from '../../stratum/address.ts';
+import { HOST_NAME, bracketed, readPort } from '../../stratum/address.ts';
 import { parseFrpUrl } from '../../stratum/frp-url.ts';
 import { ensureAuthority, ensureServerCertificate, readAuthorities } from '../frp/certificates.ts';
 import { type ServerPlan, egressToml, frpsToml, nginxConf, systemdUnit } from '../frp/server-files.ts';
@@ -316,8 +316,8 @@ function isName(text: string): boolean {
 }
 
 function portOf(option: string, text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port >= 1 && port <= 65_535) return port;
+  const port = readPort(text);
+  if (port !== null) return port;
   throw new UsageError(`--${option}: a port from 1 to 65535, not ${JSON.stringify(text)}`);
 }
 

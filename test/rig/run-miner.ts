@@ -1,7 +1,6 @@
 // Starts the practice miner as a process and asks it what it did and what it claims.
-import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { spawnGroup } from '../../platform/process.ts';
 import type { MinerFlags } from './miner-flags.ts';
 
@@ -26,7 +25,7 @@ export async function runMiner(o: {
   /** Stops hashing so long after its start, and stays connected; by default it goes on. */
   stallAfterMs?: number;
 }): Promise<RunningMiner> {
-  const api = `127.0.0.1:${String(await freePort())}`;
+  const api = `127.0.0.1:${String(await freeLoopbackPort())}`;
   const pool = ['-o', `stratum+tcp://127.0.0.1:${String(o.port)}`, '-u', 'wallet', '-w', 'rig', '-p', 'x'];
   const practice = {
     dialect: o.dialect,
@@ -48,13 +47,4 @@ export async function runMiner(o: {
       return child.exited;
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }
