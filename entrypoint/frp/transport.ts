@@ -17,6 +17,12 @@ const DIAL_TIMEOUT_S = 10;
 const HEARTBEAT_INTERVAL_S = 30;
 const HEARTBEAT_TIMEOUT_S = 90;
 
+/** From frpc's start to its login, in ms: what is slower does not come any more (facts/frp.md section 5). */
+export const LOGIN_MS: Readonly<Record<FrpRung, number>> = {
+  ...{ tls: 25_000, tls_classic: 25_000, tls_other_name: 25_000, tls_no_name: 25_000 },
+  ...{ wss: 15_000, ssh: 20_000, tls_no_mux: 15_000 },
+};
+
 /** The rungs that this address can be tried by, in the order that its owner wants, or the usual one. */
 export function rungsOf(address: FrpAddress): FrpRung[] {
   return (address.rungs ?? [...FRP_RUNGS]).filter((rung) => endpointOf(address, rung) !== null);

@@ -42,12 +42,13 @@ import { sampleOf } from './measure.ts';
 import type { ExposeSetting, FrpCa } from './settings.ts';
 import { outcomeOfCanary, outcomeOfWords, refined, type BadOutcome } from './outcome.ts';
 import { Session, frpDir, frpcLogPath, type SessionSetup } from './session.ts';
+import { LOGIN_MS } from './transport.ts';
 import { exposedOf, isNameHeld, newsOf } from './view.ts';
 
 /** All ms. */
 export interface TunnelTimers {
   /** frpc itself has none for some rungs: a listener that never answers would hold it for ever. */
-  login: Record<FrpRung, number>;
+  login: Readonly<Record<FrpRung, number>>;
   /** From the login to frps's word on the canary. */
   start: number;
   /** How long a name that frps holds for a dead session is asked for. */
@@ -62,15 +63,7 @@ export interface TunnelTimers {
 }
 
 export const TIMERS: TunnelTimers = {
-  login: {
-    tls: 25_000,
-    tls_classic: 25_000,
-    tls_other_name: 25_000,
-    tls_no_name: 25_000,
-    wss: 15_000,
-    ssh: 20_000,
-    tls_no_mux: 15_000,
-  },
+  login: LOGIN_MS,
   ...{ start: 5_000, held: 100_000, canary: 10_000 },
   ...{ offline: 45_000, breath: 1_000, look: 5_000, record: 300_000 },
 };

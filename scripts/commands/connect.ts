@@ -3,7 +3,7 @@ import { execa } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { rungsOf } from '../../entrypoint/frp/transport.ts';
+import { LOGIN_MS, rungsOf } from '../../entrypoint/frp/transport.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
@@ -15,7 +15,7 @@ import { FRP_SERVICE, type FrpRung } from '../../wire/frp-names.ts';
 import { AttachAnswer } from '../../wire/frp.ts';
 import { isWorkerName } from '../../wire/token.ts';
 import { type Carried, carries } from '../frp/carries.ts';
-import { type Frpc, LOGIN_MS, complaintOf, frpcVersion, loginState, startFrpc } from '../frp/frpc-run.ts';
+import { type Frpc, complaintOf, frpcVersion, loginState, startFrpc } from '../frp/frpc-run.ts';
 
 export const summary = "reach a worker's ssh or another service of it";
 

@@ -9,7 +9,7 @@ import type { FrpConfig } from '../../collector/frp/settings.ts';
 import { staffTicket } from '../../collector/frp/tickets.ts';
 import { KEYS_FILE, loadKeys } from '../../collector/keys.ts';
 import { type FrpCa, readFrp, readFrpCa } from '../../entrypoint/frp/settings.ts';
-import { endpointOf, rungsOf, serverNameOf } from '../../entrypoint/frp/transport.ts';
+import { LOGIN_MS, endpointOf, rungsOf, serverNameOf } from '../../entrypoint/frp/transport.ts';
 import { realClock } from '../../platform/clock.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { messageOf } from '../../platform/errors.ts';
@@ -21,7 +21,7 @@ import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_OWNER, FRP_TICKET_LABEL, FRP_TICKET_META, type FrpRung, formatFrpTicket } from '../../wire/frp-names.ts';
 import { parseToken } from '../../wire/token.ts';
 import { mendLogin, mendReach } from '../frp/advice.ts';
-import { type FrpcLogin, LOGIN_MS, complaintOf, loginState, startFrpc } from '../frp/frpc-run.ts';
+import { type FrpcLogin, complaintOf, loginState, startFrpc } from '../frp/frpc-run.ts';
 import { type Reach, reachSsh, reachTls } from '../frp/reach.ts';
 
 export const summary = 'try every way to an frps from here, and say what is wrong with it';

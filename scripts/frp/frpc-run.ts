@@ -17,12 +17,6 @@ const LINE_MAX_CHARS = 400;
 const VERSION_MS = 10_000;
 const SETPRIV = '/usr/bin/setpriv';
 
-/** From frpc's start to its login: what is slower does not come any more (facts/frp.md section 5). */
-export const LOGIN_MS: Record<FrpRung, number> = {
-  ...{ tls: 25_000, tls_classic: 25_000, tls_other_name: 25_000, tls_no_name: 25_000 },
-  ...{ wss: 15_000, ssh: 20_000, tls_no_mux: 15_000 },
-};
-
 /** The version of a program frpc. Throws `frpc_missing` when it cannot be run, with how to mend it. */
 export async function frpcVersion(program: string): Promise<string> {
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
