@@ -7,6 +7,7 @@ import { marketCountry } from '../stratum/address.ts';
 import type { FrpAddress } from '../stratum/frp-url.ts';
 import { parsePoolUrl, type PoolUrl } from '../stratum/pool-url.ts';
 import { parseCollectorAddress } from '../wire/collector-address.ts';
+import { parseExpected } from '../wire/expected-gpus.ts';
 import { parseToken } from '../wire/token.ts';
 import {
   readExpose,
@@ -261,11 +262,16 @@ export const SETTINGS = {
   }),
   expect: setting<string | null>({
     env: 'SPOTRIG_EXPECT',
-    syntax: '<count>x<model>, like 4xRTX 3070',
+    syntax: '<count>x<model>, like 4xRTX 3070; + between models',
     fallback: null,
     fallbackText: 'unknown',
     about: 'The GPUs that the market promised.',
-    read: matching(/^[1-9][0-9]?x[A-Za-z0-9][A-Za-z0-9 .-]{1,40}$/, 'a count and a model, like 4xRTX 3070'),
+    read: (text) => {
+      if (parseExpected(text) !== null) return text;
+      throw new Complaint(
+        'must be a count and a model, like 4xRTX 3070, or 2xRTX 3070+1xRTX 3080 where models are mixed',
+      );
+    },
   }),
   relay: setting<boolean>({
     env: 'SPOTRIG_RELAY',
