@@ -11,6 +11,7 @@ import { parsePoolUrl } from '../stratum/pool-url.ts';
 import { DIALECTS } from '../wire/dialect.ts';
 import type { Target } from '../wire/reachability.ts';
 import { type FrpConfig, FrpTable, frpConfigOf } from './frp/settings.ts';
+import { type PoolApi, PoolApiTables, poolApisOf } from './pool-api/settings.ts';
 import { AsnFileError, AsnTable } from './networks/asn-table.ts';
 
 /** The file's name in the data folder, where no other is named. */
@@ -43,6 +44,8 @@ export interface CollectorConfig {
   asns: AsnTable | null;
   /** null: no way through frp is offered, and nothing of it runs. */
   frp: FrpConfig | null;
+  /** Pools that tell what they credit to our workers. */
+  pool_apis: readonly PoolApi[];
 }
 
 const ENDPOINTS_MAX = 1000;
@@ -96,6 +99,7 @@ const File = z.strictObject({
     .prefault({}),
   geo: z.strictObject({ asn_csv: z.union([z.string(), z.array(z.string()).max(16)]).default([]) }).prefault({}),
   frp: FrpTable.optional(),
+  pool_api: PoolApiTables,
 });
 
 /** The configuration of a collector without a file. */
@@ -158,6 +162,7 @@ function configOf(
     limits: { cache_ms: cache_s * 1000, pool_pause_ms: pool_pause_s * 1000, ...limits },
     asns,
     frp: file.frp === undefined ? null : frpConfigOf(file.frp, resolvePath),
+    pool_apis: poolApisOf(file.pool_api),
   };
 }
 

@@ -16,7 +16,9 @@ import type { FrpConfig } from './frp/settings.ts';
 import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
 import { readPage } from './page-files.ts';
+import { pollPools } from './pool-api/poll.ts';
 import { retain } from './retention.ts';
+import { keepRolling } from './rolling.ts';
 import { HELP, type Settings, readSettings } from './settings.ts';
 import { lockFolder } from './store/sqlite-file.ts';
 import { openSqliteStore } from './store/sqlite.ts';
@@ -80,6 +82,12 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
         : buildFrpHook({ store, keys, clock: realClock, logger, counters, config: config.frp, secrets: frp });
     const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });
     const judging = keepJudging({ store, clock: realClock, logger, signal: ended.signal });
+    const { keep_rollups_ms: keep_ms } = settings;
+    const rolling = keepRolling({ store, clock: realClock, logger, keep_ms, signal: ended.signal });
+    const polling = pollPools({
+      ...{ apis: config.pool_apis, store, clock: realClock, random: Math.random, logger, counters },
+      signal: ended.signal,
+    });
     try {
       if (hook !== null && config.frp !== null) await hook.listen({ ...config.frp.hook, listenTextResolver: () => '' });
       const url = await app.listen({ ...settings.listen, listenTextResolver: () => '' });
@@ -94,7 +102,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
       await Promise.all([app.close(), hook?.close()]);
       cut();
-      await Promise.all([pruning, judging]);
+      await Promise.all([pruning, judging, rolling, polling]);
       await store.close();
     }
     logger.info({}, 'collector stopped');

@@ -7,6 +7,7 @@ import { messageOf } from '../platform/errors.ts';
 import { LOG_LEVELS } from '../platform/logger.ts';
 import { isLoopbackHost } from './access.ts';
 import { CONFIG_FILE, type CollectorConfig, defaultConfig, readConfig } from './config.ts';
+import type { RollupSpan } from './store/machine-store.ts';
 
 export interface Settings {
   /** The address as `server.listen` takes it: without brackets. Port 0: any free one. */
@@ -24,6 +25,8 @@ export interface Settings {
   offline_after_ms: number;
   /** Raw records live this long after they were received. */
   keep_ms: number;
+  /** Sums of minutes and of hours live this long after the moment they are of. */
+  keep_rollups_ms: Record<RollupSpan, number>;
   config: CollectorConfig;
 }
 
@@ -47,6 +50,8 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
   --trust-proxy CIDR       a proxy there does https and is believed about it (may be repeated)
   --insecure-http          serve plain http on an address other than loopback
   --keep-days N            days that raw records are kept (default 7)
+  --keep-minutes-days N    days that sums of minutes are kept (default 30; some 200 MB a day for 1,000 workers)
+  --keep-hours-days N      days that sums of hours are kept (default 400)
   --offline-after-s N      a worker silent for longer is offline (default 60)
   --log-level LEVEL        ${LOG_LEVELS.join(', ')} (default info)
   --help
@@ -64,6 +69,8 @@ const OPTIONS = {
   'trust-proxy': { type: 'string', multiple: true, default: [] },
   'insecure-http': { type: 'boolean', default: false },
   'keep-days': { type: 'string', default: '7' },
+  'keep-minutes-days': { type: 'string', default: '30' },
+  'keep-hours-days': { type: 'string', default: '400' },
   'offline-after-s': { type: 'string', default: '60' },
   'log-level': { type: 'string', default: 'info' },
   help: { type: 'boolean', default: false },
@@ -118,6 +125,10 @@ export function readSettings(
     log_level: flags['log-level'],
     offline_after_ms: numberOf('offline-after-s', flags['offline-after-s'], 1, 86_400) * 1000,
     keep_ms: numberOf('keep-days', flags['keep-days'], 1, 366) * DAY_MS,
+    keep_rollups_ms: {
+      minute: numberOf('keep-minutes-days', flags['keep-minutes-days'], 1, 3660) * DAY_MS,
+      hour: numberOf('keep-hours-days', flags['keep-hours-days'], 1, 3660) * DAY_MS,
+    },
     config: configOf(flags.config, flags.data, complaints),
   };
   complaints.push(...exposureComplaints(settings, flags['admin-token-file'] !== undefined));

@@ -64,7 +64,10 @@ export const WorkerDetail = z.object({
 });
 export type WorkerDetail = z.infer<typeof WorkerDetail>;
 
-/** `GET /api/v1/workers/{id}/series?since_s=3600`: columns of equal length, ready for a plot; `t` in unix seconds. */
+/**
+ * `GET /api/v1/workers/{id}/series?since_s=3600`: columns of equal length, ready for a plot; `t` in unix seconds. Up to a day from
+ * the records, beyond it from sums of minutes, beyond a week from those of hours.
+ */
 export const SeriesAnswer = z.object({
   t: z.array(z.number()),
   claimed_hs: z.array(z.nullable(z.number())),

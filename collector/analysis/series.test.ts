@@ -2,7 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { gpuRecord, hashrateRecord, sharesRecord } from '../../test/fakes/reports.ts';
 import { SeriesAnswer } from '../../wire/api.ts';
-import { SERIES_POINTS_MAX, seriesOf } from './series.ts';
+import { addToRollup, emptyRollup, spanStart } from '../store/rollup-sums.ts';
+import { ROLLUP_SPANS_MS, type Rollup, type RollupSpan } from '../store/machine-store.ts';
+import { SERIES_POINTS_MAX, seriesOf, seriesOfRollups } from './series.ts';
 
 const NOW = 1_790_000_000_000;
 const timed = <T extends { at_ms: number }>(record: T): { at_ms: number; record: T } => ({
@@ -73,5 +75,40 @@ describe('a series', () => {
       expect(series.delivered_low_hs[i]).toBeLessThanOrEqual(value);
       expect(series.delivered_high_hs[i]).toBeGreaterThanOrEqual(value);
     }
+  });
+});
+
+describe('a series of sums', () => {
+  it('has every record of its span in one bucket, and the delivered hashrate of what was delivered', () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom<RollupSpan>('minute', 'hour'),
+        fc.integer({ min: 1, max: 2000 }),
+        fc.nat(3_599_999),
+        fc.array(fc.nat(1999), { minLength: 1, maxLength: 50 }),
+        (span, spans, offset, agos) => {
+          const span_ms = ROLLUP_SPANS_MS[span];
+          const now_ms = NOW + offset;
+          const since_ms = now_ms - spans * span_ms;
+          const first = spanStart(span, since_ms) + span_ms;
+          const moments = agos.map((ago) => now_ms - ago * span_ms).filter((at_ms) => at_ms >= first);
+          const rollups = new Map<number, Rollup>();
+          for (const at_ms of moments) {
+            const t_ms = spanStart(span, at_ms);
+            const sum = rollups.get(t_ms) ?? emptyRollup(t_ms);
+            addToRollup(sum, sharesRecord(at_ms, 3));
+            rollups.set(t_ms, sum);
+          }
+          const ordered = [...rollups.values()].toSorted((a, b) => a.t_ms - b.t_ms);
+          const series = SeriesAnswer.parse(seriesOfRollups({ rollups: ordered, span, since_ms, now_ms }));
+          expect(series.t.length).toBeLessThanOrEqual(SERIES_POINTS_MAX + 1);
+          expect(series.accepted.reduce<number>((sum, value) => sum + (value ?? 0), 0)).toBe(3 * moments.length);
+          const known = series.delivered_hs.filter((value) => value !== null);
+          expect(known.length > 0).toBe(moments.length > 0);
+          // Three shares of a million hashes in fifteen seconds, whatever is added up.
+          for (const value of known) expect(value).toBeCloseTo(200_000, 3);
+        },
+      ),
+    );
   });
 });

@@ -2,6 +2,8 @@
 import type { SeriesAnswer } from '../../wire/api.ts';
 import type { GpuRecord, HashrateRecord, SharesRecord } from '../../wire/records.ts';
 import { NO_SHARES, type SharesSums, type Timed } from '../store/store.ts';
+import { ROLLUP_SPANS_MS, type Rollup, type RollupSpan } from '../store/machine-store.ts';
+import { unmeasuredOf } from '../store/rollup-sums.ts';
 import { DELIVERED_WINDOW_MS, type Delivered, deliveredOf } from './delivered.ts';
 import { sumOrNull } from './worker-row.ts';
 
@@ -45,6 +47,69 @@ export function seriesOf(o: {
   };
 }
 
+/**
+ * The same columns from sums of minutes or hours, oldest first: a point is a whole number of spans. Those should begin a
+ * delivered window before `since_ms`.
+ */
+export function seriesOfRollups(o: {
+  rollups: readonly Rollup[];
+  span: RollupSpan;
+  since_ms: number;
+  now_ms: number;
+}): SeriesAnswer {
+  const span_ms = ROLLUP_SPANS_MS[o.span];
+  const spans = Math.max(1, Math.ceil((o.now_ms - o.since_ms) / span_ms / SERIES_POINTS_MAX));
+  const bucket_ms = spans * span_ms;
+  // The end of the span that is now, so that every sum falls into one bucket as a whole.
+  const end_ms = Math.ceil(o.now_ms / span_ms) * span_ms;
+  const count = Math.ceil((end_ms - o.since_ms) / bucket_ms);
+  const ends = Array.from({ length: count }, (_, i) => end_ms - (count - 1 - i) * bucket_ms);
+  const lookback_ms = Math.max(bucket_ms, DELIVERED_WINDOW_MS);
+  const within = (from_ms: number, to_ms: number): Rollup[] =>
+    o.rollups.slice(firstAt(o.rollups, from_ms), firstAt(o.rollups, to_ms));
+  const found = ends.map((end) => within(end - bucket_ms, end));
+  const delivered = ends.map((end) => {
+    const shares = within(end - lookback_ms, end).filter(({ records }) => records > 0);
+    return deliveredOf(addSums(shares), null);
+  });
+  const columnOf = (pick: (rollup: Rollup) => number | null): (number | null)[] =>
+    found.map((rollups) => sumOrNull(rollups.map(pick)));
+  const meansOf = (sum: (rollup: Rollup) => number, n: (rollup: Rollup) => number): (number | null)[] =>
+    found.map((rollups) => {
+      const total = sumOrNull(rollups.map(n)) ?? 0;
+      return total === 0 ? null : (sumOrNull(rollups.map(sum)) ?? 0) / total;
+    });
+  return {
+    t: ends.map((end) => end / 1000),
+    claimed_hs: meansOf(
+      (rollup) => rollup.claimed_sum_hs,
+      (rollup) => rollup.claimed_n,
+    ),
+    delivered_hs: delivered.map((value) => value.delivered_hs),
+    delivered_low_hs: delivered.map((value) => value.delivered_low_hs),
+    delivered_high_hs: delivered.map((value) => value.delivered_high_hs),
+    accepted: columnOf((rollup) => (rollup.records === 0 ? null : rollup.accepted)),
+    rejected: columnOf((rollup) => (rollup.records === 0 ? null : rollup.rejected)),
+    power_w: meansOf(
+      (rollup) => rollup.power_sum_w,
+      (rollup) => rollup.power_n,
+    ),
+    temperature_c: found.map((rollups) => maxOrNull(rollups.map((rollup) => rollup.temperature_max_c))),
+  };
+}
+
+/** Index of the first that begins at this moment or later. */
+function firstAt(rollups: readonly Rollup[], at_ms: number): number {
+  let low = 0;
+  let high = rollups.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((rollups[middle]?.t_ms ?? Infinity) < at_ms) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 function bucketed<T>(records: readonly Timed<T>[], count: number, indexOf: (at_ms: number) => number): T[][] {
   const buckets: T[][] = Array.from({ length: count }, () => []);
   for (const { at_ms, record } of records) buckets[indexOf(at_ms)]?.push(record);
@@ -65,14 +130,18 @@ function slidingDelivered(shares: readonly Timed<SharesRecord>[], ends: readonly
 }
 
 function sumShares(shares: readonly Timed<SharesRecord>[]): SharesSums {
-  const sums = { ...NO_SHARES, records: shares.length };
-  for (const { record } of shares) {
-    sums.window_ms += record.window_ms;
-    sums.work_hashes += record.work_hashes;
-    sums.work_sq_hashes2 += record.work_sq_hashes2;
-    sums.work_max_hashes = Math.max(sums.work_max_hashes, record.work_max_hashes);
-    // In a dialect that is not read nothing is counted: that is not nothing delivered.
-    sums.unmeasured += record.unmeasured + (record.dialect === 'unknown' && record.pool !== null ? 1 : 0);
+  return addSums(shares.map(({ record }) => ({ ...record, records: 1, unmeasured: unmeasuredOf(record) })));
+}
+
+function addSums(all: readonly SharesSums[]): SharesSums {
+  const sums = { ...NO_SHARES };
+  for (const one of all) {
+    sums.records += one.records;
+    sums.window_ms += one.window_ms;
+    sums.work_hashes += one.work_hashes;
+    sums.work_sq_hashes2 += one.work_sq_hashes2;
+    sums.work_max_hashes = Math.max(sums.work_max_hashes, one.work_max_hashes);
+    sums.unmeasured += one.unmeasured;
   }
   return sums;
 }

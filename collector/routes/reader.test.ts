@@ -139,7 +139,18 @@ describe('/api/v1/workers/{id}/series', () => {
     }
   });
 
-  it.each(['0', '59', '86401', '-1', 'x', '1e9', ''])('refuses since_s=%s', async (since_s) => {
+  it('is drawn from the sums where more than a day is asked for, also when the records are gone', async () => {
+    await collector.report(envelope({ sentAt: now, records: [sharesRecord(now - 3_600_000, 4)] }));
+    await collector.deps.store.machines.rollUp(100);
+    while ((await collector.deps.store.prune(now + 1, 100)) > 0);
+    for (const since_s of [86_401, 34_560_000]) {
+      const series = SeriesAnswer.parse(await json(`/api/v1/workers/rig-1/series?since_s=${since_s}`));
+      expect(series.accepted.filter((value) => value !== null)).toEqual([4]);
+    }
+    expect((await collector.get('/api/v1/workers/rig-2/series?since_s=86401')).statusCode).toBe(404);
+  });
+
+  it.each(['0', '59', '34560001', '-1', 'x', '1e9', ''])('refuses since_s=%s', async (since_s) => {
     await collector.report(envelope({ sentAt: now }));
     expect((await collector.get(`/api/v1/workers/rig-1/series?since_s=${since_s}`)).statusCode).toBe(400);
   });

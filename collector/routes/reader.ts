@@ -5,11 +5,12 @@ import type { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '..
 import { WorkerName } from '../../wire/fields.ts';
 import type { AttachAnswer } from '../../wire/frp.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
-import { seriesOf } from '../analysis/series.ts';
+import { seriesOf, seriesOfRollups } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
 import { attachAnswer } from '../frp/attach.ts';
 import { Refusal } from '../refusal.ts';
+import type { RollupSpan } from '../store/machine-store.ts';
 import type { WorkerFacts } from '../store/store.ts';
 import { parsed } from './query.ts';
 
@@ -17,6 +18,11 @@ const DETAIL_LOG_LINES = 200;
 const DETAIL_EVENTS = 50;
 /** A day at one record of a kind per ten seconds. */
 const SERIES_RECORDS_MAX = 8640;
+/** A week of minutes, more than a year of hours. */
+const SERIES_ROLLUPS_MAX = 10_100;
+/** Up to here a series is drawn from the raw records, then from minutes, and beyond a week from hours. */
+const RAW_SERIES_S = 86_400;
+const MINUTE_SERIES_S = 7 * 86_400;
 
 /** A whole number in a query, from `least` to `most`. */
 function numberIn(least: number, most: number, otherwise: number) {
@@ -25,8 +31,14 @@ function numberIn(least: number, most: number, otherwise: number) {
 }
 
 const IdParams = z.object({ id: WorkerName });
-const SeriesQuery = z.object({ since_s: numberIn(60, 86_400, 3600) });
+const SeriesQuery = z.object({ since_s: numberIn(60, 400 * 86_400, 3600) });
 const EventsQuery = z.object({ limit: numberIn(1, 1000, 100), worker: z.optional(WorkerName) });
+
+/** Which sums a series over so many seconds is drawn from; null: from the records. */
+function spanOf(since_s: number): RollupSpan | null {
+  if (since_s <= RAW_SERIES_S) return null;
+  return since_s <= MINUTE_SERIES_S ? 'minute' : 'hour';
+}
 
 /** Registers `/api/v1/*` in a scope that lets readers pass only. */
 export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
@@ -72,9 +84,12 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
 
   app.get('/api/v1/workers/:id/series', async (request): Promise<SeriesAnswer> => {
     const { since_s } = parsed(SeriesQuery, request.query);
-    const { id } = await factsOf(request.params);
+    const { id } = parsed(IdParams, request.params);
     const now_ms = clock.nowMs();
     const since_ms = now_ms - since_s * 1000;
+    const span = spanOf(since_s);
+    if (span !== null) return rolledSeries(id, { span, since_ms, now_ms });
+    await factsOf(request.params);
     const [hashrate, shares, gpu] = await Promise.all([
       store.series(id, 'hashrate', since_ms, SERIES_RECORDS_MAX),
       store.series(id, 'shares', since_ms - DELIVERED_WINDOW_MS, SERIES_RECORDS_MAX),
@@ -82,6 +97,16 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
     ]);
     return seriesOf({ hashrate, shares, gpu, since_ms, now_ms });
   });
+
+  async function rolledSeries(
+    id: string,
+    o: { span: RollupSpan; since_ms: number; now_ms: number },
+  ): Promise<SeriesAnswer> {
+    const query = { worker: id, span: o.span, since_ms: o.since_ms - DELIVERED_WINDOW_MS, limit: SERIES_ROLLUPS_MAX };
+    const rollups = await store.machines.rollups(query);
+    if (rollups.length === 0) await factsOf({ id });
+    return seriesOfRollups({ rollups, ...o });
+  }
 
   app.get('/api/v1/events', async (request): Promise<EventsAnswer> => {
     const { limit, worker } = parsed(EventsQuery, request.query);

@@ -126,4 +126,47 @@ export const MIGRATIONS: readonly string[] = [
     UNIQUE (worker, service)
   ) STRICT;
   `,
+  `
+  -- Sums of records over minutes and hours. Names of their own: a worker's sums outlive its records.
+  CREATE TABLE rollup_names (name_no INTEGER PRIMARY KEY, worker TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE rollups (
+    span TEXT NOT NULL,
+    name_no INTEGER NOT NULL,
+    t_ms INTEGER NOT NULL,
+    claimed_sum_hs REAL NOT NULL,
+    claimed_n INTEGER NOT NULL,
+    records INTEGER NOT NULL,
+    window_ms REAL NOT NULL,
+    connected_ms REAL NOT NULL,
+    work_hashes REAL NOT NULL,
+    work_sq_hashes2 REAL NOT NULL,
+    work_max_hashes REAL NOT NULL,
+    unmeasured INTEGER NOT NULL,
+    accepted INTEGER NOT NULL,
+    rejected INTEGER NOT NULL,
+    stale INTEGER NOT NULL,
+    unanswered INTEGER NOT NULL,
+    power_sum_w REAL NOT NULL,
+    power_n INTEGER NOT NULL,
+    temperature_max_c REAL,
+    PRIMARY KEY (span, name_no, t_ms)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX rollups_by_age ON rollups (span, t_ms);
+  -- The newest record that is in the sums.
+  CREATE TABLE rollup_cursor (record_id INTEGER NOT NULL) STRICT;
+  INSERT INTO rollup_cursor VALUES (0);
+
+  CREATE TABLE pool_figures (
+    figure_id INTEGER PRIMARY KEY,
+    worker TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    api TEXT NOT NULL,
+    as_of_ms INTEGER,
+    listed INTEGER NOT NULL,
+    pool_hs REAL,
+    last_share_ms INTEGER,
+    others INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX pool_figures_of_worker ON pool_figures (worker, at_ms);
+  `,
 ];

@@ -9,6 +9,8 @@ import type { HostRecord, WireRecord } from '../../wire/records.ts';
 import { type BootSpan, bootChange } from './boot-change.ts';
 import { GroupCommit } from './group-commit.ts';
 import type { SampleStore } from './sample-store.ts';
+import type { MachineStore } from './machine-store.ts';
+import { SqliteMachines } from './sqlite-machines.ts';
 import { SqliteSamples } from './sqlite-samples.ts';
 import { WalSync } from './wal-sync.ts';
 import {
@@ -50,6 +52,7 @@ class SqliteStore implements Store {
   readonly #wal: WalSync;
   readonly #writes: GroupCommit;
   readonly #samples: SqliteSamples;
+  readonly #machines: SqliteMachines;
 
   constructor(db: DatabaseSync, wal: WalSync) {
     this.#db = db;
@@ -59,15 +62,21 @@ class SqliteStore implements Store {
       (run) => guarded(() => transaction(db, run)),
       () => wal.sync(),
     );
-    this.#samples = new SqliteSamples({
+    const parts = {
       db,
-      write: (run) => this.#writes.submit(run),
-      read: (run) => this.#read(run),
-    });
+      write: <T>(run: () => T) => this.#writes.submit(run),
+      read: <T>(run: () => T) => this.#read(run),
+    };
+    this.#samples = new SqliteSamples(parts);
+    this.#machines = new SqliteMachines(parts);
   }
 
   get samples(): SampleStore {
     return this.#samples;
+  }
+
+  get machines(): MachineStore {
+    return this.#machines;
   }
 
   addReport(report: NewReport): Promise<AddOutcome> {
@@ -190,7 +199,7 @@ class SqliteStore implements Store {
       ]) {
         gone += Number(sql.run(received_before_ms, max_rows).changes);
       }
-      return gone;
+      return gone + this.#machines.prune(received_before_ms, max_rows);
     });
   }
 

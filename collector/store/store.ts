@@ -10,6 +10,7 @@ import type {
   WireRecord,
 } from '../../wire/records.ts';
 import type { FrpRecord } from '../../wire/frp.ts';
+import type { MachineStore } from './machine-store.ts';
 import type { SampleStore } from './sample-store.ts';
 
 /** A record with its moment corrected to the collector's clock. */
@@ -137,6 +138,8 @@ export interface TokenIdentity {
 export interface Store {
   /** Reachability: samples, controls, verdicts. */
   readonly samples: SampleStore;
+  /** Machines over time: sums, and what pools credit. */
+  readonly machines: MachineStore;
 
   /** Resolves after the commit. A report that is there already (worker, boot, seq) changes nothing. */
   addReport(report: NewReport): Promise<AddOutcome>;

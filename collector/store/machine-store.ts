@@ -1,0 +1,47 @@
+// The part of the store that judges machines over time: sums of minutes and hours that outlive the raw records, and what pools credit.
+import type { PoolFigure } from '../pool-api/figures.ts';
+
+/** Spans that records are summed over; unix time is cut at their multiples. */
+export const ROLLUP_SPANS_MS = { minute: 60_000, hour: 3_600_000 } as const;
+export type RollupSpan = keyof typeof ROLLUP_SPANS_MS;
+
+/** Sums over a span: of a worker, whatever boots it had. Means are sum ÷ n; n = 0 is unknown. */
+export interface Rollup {
+  /** Where the span begins, unix ms. */
+  t_ms: number;
+  claimed_sum_hs: number;
+  claimed_n: number;
+  /** Of the shares records; the sums are those of SharesSums. */
+  records: number;
+  window_ms: number;
+  connected_ms: number;
+  work_hashes: number;
+  work_sq_hashes2: number;
+  work_max_hashes: number;
+  unmeasured: number;
+  accepted: number;
+  rejected: number;
+  stale: number;
+  unanswered: number;
+  /** Of all GPUs together. */
+  power_sum_w: number;
+  power_n: number;
+  /** Of the hottest GPU; null: none told. */
+  temperature_max_c: number | null;
+}
+
+/** Times are unix ms of the collector's clock. Methods reject like the store's. */
+export interface MachineStore {
+  /** Adds records that no sum has yet, at most so many, each once whenever it came; returns how many. */
+  rollUp(max_records: number): Promise<number>;
+  /** Oldest first, spans without a record left out; where there are more than `limit`, the newest `limit`. */
+  rollups(query: { worker: string; span: RollupSpan; since_ms: number; limit: number }): Promise<Rollup[]>;
+  /** Drops sums that began before, at most so many; returns how many went. */
+  pruneRollups(span: RollupSpan, before_ms: number, max_rows: number): Promise<number>;
+
+  /** Every worker with the pool that it was last at in its current boot. */
+  workerPools(): Promise<{ id: string; pool: string | null }[]>;
+  addPoolFigures(figures: readonly { worker: string; figure: PoolFigure }[]): Promise<void>;
+  /** Newest first. */
+  poolFigures(query: { worker: string; since_ms: number; limit: number }): Promise<PoolFigure[]>;
+}

@@ -1,0 +1,154 @@
+// Machines over time, on SQLite: sums of minutes and hours, and what pools credit.
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { PoolFigure } from '../pool-api/figures.ts';
+import type { MachineStore, Rollup, RollupSpan } from './machine-store.ts';
+import { ROLLUP_KINDS, type RollupRecord, addToRollup, emptyRollup, spanStart } from './rollup-sums.ts';
+
+const SUMS = [
+  ...['claimed_sum_hs', 'claimed_n', 'records', 'window_ms', 'connected_ms', 'work_hashes', 'work_sq_hashes2'],
+  ...['unmeasured', 'accepted', 'rejected', 'stale', 'unanswered', 'power_sum_w', 'power_n'],
+] as const;
+const MAXIMA = ['work_max_hashes', 'temperature_max_c'] as const;
+const COLUMNS = [...SUMS, ...MAXIMA];
+const SPANS = ['minute', 'hour'] as const satisfies RollupSpan[];
+
+/** The other one where one is null. */
+function maximum(column: string): string {
+  return `${column} = ifnull(max(${column}, excluded.${column}), ifnull(${column}, excluded.${column}))`;
+}
+
+const SQL = {
+  cursor: 'SELECT record_id FROM rollup_cursor',
+  moveCursor: 'UPDATE rollup_cursor SET record_id = ?',
+  // Ids begin anew in an empty table.
+  restartCursor: 'UPDATE rollup_cursor SET record_id = 0 WHERE NOT EXISTS (SELECT 1 FROM records)',
+  unsummed: `SELECT r.record_id, w.worker, r.kind, r.at_ms, r.body FROM records r JOIN workers w ON w.worker_no = r.worker_no
+    WHERE r.record_id > ? ORDER BY r.record_id LIMIT ?`,
+  insertName: 'INSERT INTO rollup_names (worker) VALUES (?) ON CONFLICT DO NOTHING',
+  nameNo: 'SELECT name_no FROM rollup_names WHERE worker = ?',
+  add: `INSERT INTO rollups (span, name_no, t_ms, ${COLUMNS.join(', ')})
+    VALUES (?, ?, ?, ${COLUMNS.map(() => '?').join(', ')}) ON CONFLICT DO UPDATE SET
+    ${[...SUMS.map((column) => `${column} = ${column} + excluded.${column}`), ...MAXIMA.map(maximum)].join(', ')}`,
+  rollups: `SELECT t_ms, ${COLUMNS.join(', ')} FROM rollups
+    WHERE span = ? AND name_no = (SELECT name_no FROM rollup_names WHERE worker = ?) AND t_ms >= ? ORDER BY t_ms DESC LIMIT ?`,
+  pruneRollups: `DELETE FROM rollups WHERE (span, name_no, t_ms) IN
+    (SELECT span, name_no, t_ms FROM rollups INDEXED BY rollups_by_age WHERE span = ? AND t_ms < ? LIMIT ?)`,
+  pruneNames: `DELETE FROM rollup_names WHERE name_no IN (SELECT name_no FROM rollup_names n
+    WHERE NOT EXISTS (SELECT 1 FROM rollups r WHERE r.span = 'hour' AND r.name_no = n.name_no)
+      AND NOT EXISTS (SELECT 1 FROM rollups r WHERE r.span = 'minute' AND r.name_no = n.name_no) LIMIT ?)`,
+
+  workerPools: `SELECT w.worker AS id, (SELECT r.body ->> 'pool' FROM records r WHERE r.worker_no = w.worker_no
+      AND r.at_ms >= b.first_at_ms AND r.kind = 'hashrate' AND r.boot_no = b.boot_no ORDER BY r.at_ms DESC LIMIT 1) AS pool
+    FROM workers w LEFT JOIN boots b ON b.boot_no = w.boot_no ORDER BY w.worker`,
+  addFigure: `INSERT INTO pool_figures (worker, at_ms, api, as_of_ms, listed, pool_hs, last_share_ms, others)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  figures: `SELECT at_ms, api, as_of_ms, listed, pool_hs, last_share_ms, others FROM pool_figures
+    WHERE worker = ? AND at_ms >= ? ORDER BY at_ms DESC, figure_id DESC LIMIT ?`,
+  pruneFigures: `DELETE FROM pool_figures WHERE figure_id IN
+    (SELECT figure_id FROM pool_figures ORDER BY figure_id LIMIT ?) AND at_ms < ?`,
+} as const;
+
+interface UnsummedRow {
+  record_id: number;
+  worker: string;
+  kind: string;
+  at_ms: number;
+  body: string;
+}
+type FigureRow = Omit<PoolFigure, 'listed'> & { listed: 0 | 1 };
+
+export interface MachinesOptions {
+  db: DatabaseSync;
+  /** Runs in the next group commit. */
+  write<T>(run: () => T): Promise<T>;
+  read<T>(run: () => T): Promise<T>;
+}
+
+export class SqliteMachines implements MachineStore {
+  readonly #o: MachinesOptions;
+  readonly #sql: Record<keyof typeof SQL, StatementSync>;
+
+  constructor(o: MachinesOptions) {
+    this.#o = o;
+    const compiled = Object.entries(SQL).map(([name, sql]) => [name, o.db.prepare(sql)] as const);
+    this.#sql = Object.fromEntries(compiled) as Record<keyof typeof SQL, StatementSync>;
+  }
+
+  rollUp(max_records: number): Promise<number> {
+    return this.#o.write(() => {
+      const from = Number(this.#sql.cursor.get()?.['record_id'] ?? 0);
+      const found = this.#sql.unsummed.all(from, max_records) as unknown as UnsummedRow[];
+      const last = found.at(-1);
+      if (last === undefined) return 0;
+      this.#addSums(found);
+      // With the sums in one transaction: each record is added once, whatever is killed.
+      this.#sql.moveCursor.run(last.record_id);
+      return found.length;
+    });
+  }
+
+  rollups(query: { worker: string; span: RollupSpan; since_ms: number; limit: number }): Promise<Rollup[]> {
+    return this.#o.read(() => {
+      const { span, worker, since_ms, limit } = query;
+      return (this.#sql.rollups.all(span, worker, since_ms, limit) as unknown as Rollup[]).toReversed();
+    });
+  }
+
+  pruneRollups(span: RollupSpan, before_ms: number, max_rows: number): Promise<number> {
+    return this.#o.write(() => {
+      const gone = Number(this.#sql.pruneRollups.run(span, before_ms, max_rows).changes);
+      // Names are looked through only when sums went.
+      return gone === 0 ? 0 : gone + Number(this.#sql.pruneNames.run(max_rows).changes);
+    });
+  }
+
+  workerPools(): Promise<{ id: string; pool: string | null }[]> {
+    return this.#o.read(() => this.#sql.workerPools.all() as unknown as { id: string; pool: string | null }[]);
+  }
+
+  addPoolFigures(figures: readonly { worker: string; figure: PoolFigure }[]): Promise<void> {
+    return this.#o.write(() => {
+      for (const { worker, figure } of figures) {
+        const { at_ms, api, as_of_ms, listed, pool_hs, last_share_ms, others } = figure;
+        this.#sql.addFigure.run(worker, at_ms, api, as_of_ms, listed ? 1 : 0, pool_hs, last_share_ms, others);
+      }
+    });
+  }
+
+  poolFigures(query: { worker: string; since_ms: number; limit: number }): Promise<PoolFigure[]> {
+    return this.#o.read(() => {
+      const rows = this.#sql.figures.all(query.worker, query.since_ms, query.limit) as unknown as FigureRow[];
+      return rows.map((row) => ({ ...row, listed: row.listed === 1 }));
+    });
+  }
+
+  /** Part of the store's own pruning, after the records went. */
+  prune(before_ms: number, max_rows: number): number {
+    this.#sql.restartCursor.run();
+    return Number(this.#sql.pruneFigures.run(max_rows, before_ms).changes);
+  }
+
+  #addSums(found: readonly UnsummedRow[]): void {
+    // Added up here first: a batch has many records of one minute.
+    const sums = new Map<string, { span: RollupSpan; worker: string; sum: Rollup }>();
+    for (const { worker, kind, at_ms, body } of found) {
+      if (!ROLLUP_KINDS.some((known) => known === kind)) continue;
+      const record = JSON.parse(body) as RollupRecord;
+      for (const span of SPANS) {
+        const t_ms = spanStart(span, at_ms);
+        const key = `${span} ${t_ms} ${worker}`;
+        const entry = sums.get(key) ?? { span, worker, sum: emptyRollup(t_ms) };
+        addToRollup(entry.sum, record);
+        sums.set(key, entry);
+      }
+    }
+    for (const { span, worker, sum } of sums.values()) {
+      this.#sql.add.run(span, this.#nameNo(worker), sum.t_ms, ...COLUMNS.map((column) => sum[column]));
+    }
+  }
+
+  #nameNo(worker: string): number {
+    this.#sql.insertName.run(worker);
+    return Number(this.#sql.nameNo.get(worker)?.['name_no']);
+  }
+}
