@@ -6,7 +6,10 @@ const quiet = $({ nothrow: true, quiet: true });
 /** Name and command of each step, cheap ones first. */
 const steps: [string, () => PromiseLike<ProcessOutput>][] = [
   ['generated docs', () => quiet`node scripts/docs.ts --check`],
-  ['format', () => quiet`prettier --check --cache --cache-strategy=content --cache-location=.cache/prettier --log-level warn .`],
+  [
+    'format',
+    () => quiet`prettier --check --cache --cache-strategy=content --cache-location=.cache/prettier --log-level warn .`,
+  ],
   ['lint', () => quiet`oxlint --type-aware --deny-warnings`],
   ['types', () => quiet`tsc -p .`],
   ['types of the page', () => quiet`tsc -p collector/page`],
