@@ -1,6 +1,6 @@
 // What the reader's API of the collector answers. Times are ISO 8601 in UTC; units are in the names; unknown is null.
 import * as z from 'zod/mini';
-import { Amount, BootId, Count, EndpointUrl, WorkerName } from './fields.ts';
+import { Amount, BootId, Count, EndpointUrl, Name, WorkerName } from './fields.ts';
 import { Network, ReachabilityRecord, Target } from './reachability.ts';
 import { FrpRecord } from './frp.ts';
 import { GpuSample, MINER_STATES } from './records.ts';
@@ -37,9 +37,12 @@ export type WorkerRow = z.infer<typeof WorkerRow>;
 export const WorkersAnswer = z.object({ workers: z.array(WorkerRow) });
 export type WorkersAnswer = z.infer<typeof WorkersAnswer>;
 
-/** One stored lifecycle event. */
+/** One stored lifecycle event, or one that the collector itself noticed. */
 export const EventRow = z.object({
-  worker: WorkerName,
+  /** null: of nobody that is known, such as a stranger whom frps was told to refuse. */
+  worker: z.nullable(WorkerName),
+  /** What a stranger said of itself to frps: its frp user, and the proxy that it asked for. Anybody may say anything. */
+  claimed: z.nullable(z.object({ frp_user: Name, frp_proxy: z.nullable(Name) })),
   boot: z.nullable(BootId),
   at: z.string(),
   event: z.string(),
@@ -50,6 +53,10 @@ export const EventRow = z.object({
   log: z.array(z.string()),
 });
 export type EventRow = z.infer<typeof EventRow>;
+/**
+ * `GET /api/v1/events?limit=100`: newest first; with `?worker=` of that worker, with `?of=collector` those without a worker.
+ * `/api/v1/events.csv` takes the same and has one row an event.
+ */
 export const EventsAnswer = z.object({ events: z.array(EventRow) });
 export type EventsAnswer = z.infer<typeof EventsAnswer>;
 

@@ -8,6 +8,17 @@ export function csvOf(header: readonly string[], rows: readonly (readonly CsvVal
   return [header, ...rows].map((row) => `${row.map(field).join(',')}\r\n`).join('');
 }
 
+/** Columns by name, with the value that a thing has in each. */
+export type CsvColumns<T> = readonly (readonly [name: string, value: (of: T) => CsvValue])[];
+
+/** The table of some things, one row each. */
+export function csvTable<T>(columns: CsvColumns<T>, things: readonly T[]): string {
+  return csvOf(
+    columns.map(([name]) => name),
+    things.map((thing) => columns.map(([, value]) => value(thing))),
+  );
+}
+
 /** Spreadsheets run a text that begins so as a formula; with an apostrophe before it they show it as text. */
 const FORMULA = /^[=+\-@\t\r]/;
 const NEEDS_QUOTES = /[",\r\n]/;

@@ -1,8 +1,8 @@
 // The matrix as a table for a spreadsheet: one row a cell.
 import type { MatrixCell } from '../../wire/api.ts';
-import { type CsvValue, csvOf } from './csv.ts';
+import { type CsvColumns, csvTable } from './csv.ts';
 
-const COLUMNS: readonly [name: string, value: (cell: MatrixCell) => CsvValue][] = [
+const COLUMNS: CsvColumns<MatrixCell> = [
   ['role', (cell) => cell.role],
   ['target', (cell) => cell.target],
   ['network', (cell) => cell.network.key],
@@ -23,8 +23,5 @@ const COLUMNS: readonly [name: string, value: (cell: MatrixCell) => CsvValue][] 
 
 /** CSV in the order of the cells. */
 export function matrixCsv(cells: readonly MatrixCell[]): string {
-  return csvOf(
-    COLUMNS.map(([name]) => name),
-    cells.map((cell) => COLUMNS.map(([, value]) => value(cell))),
-  );
+  return csvTable(COLUMNS, cells);
 }

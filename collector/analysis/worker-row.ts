@@ -42,9 +42,10 @@ export function workerRow(facts: WorkerFacts, now_ms: number, settings: RowSetti
 
 /** A stored event as the reader's API answers it. */
 export function eventRow(event: StoredEvent): EventRow {
-  const { record } = event;
+  const { record, claimed = null } = event;
   return {
     worker: event.worker,
+    claimed: claimed === null ? null : { frp_user: claimed.user, frp_proxy: claimed.proxy },
     boot: event.boot,
     at: new Date(event.at_ms).toISOString(),
     event: record.event,

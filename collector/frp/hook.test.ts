@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type FakeCollector, fakeCollector } from '../../test/fakes/collector.ts';
@@ -10,6 +11,7 @@ import { parseToken } from '../../wire/token.ts';
 import { settingsOf } from '../../test/fakes/collector.ts';
 import { buildFrpHook } from './hook.ts';
 import type { FrpConfig } from './settings.ts';
+import { staffTicket } from './tickets.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -107,11 +109,49 @@ describe('the hook', () => {
     }
   });
 
-  it('keeps an event under a known worker only, and few of them', async () => {
+  it('checks frp’s own token at the login, as frps does after it', async () => {
+    const md5 = (token: string) => createHash('md5').update(`${token}1764000000`).digest('hex');
+    const login = (token: string) => ({ ...userOf('rig-1'), timestamp: 1_764_000_000, privilege_key: md5(token) });
+    expect(await ask('Login', login(collector.deps.frp?.values.token ?? ''))).toEqual(PASS);
+    expect(await ask('Login', login('another'))).toMatchObject({ reject: true });
+    expect(await details('rig-1')).toEqual([expect.stringContaining('Login of rig-1 refused: frp’s token')]);
+    // frp's OIDC has a token of another form there: frps's to judge.
+    expect(await ask('Login', { ...login('x'), privilege_key: 'eyJhbGciOi.x.y' })).toEqual(PASS);
+  });
+
+  it('tells of the operator’s own frpc as of no worker, each name for itself', async () => {
+    const ticket = (role: 'egress' | 'owner', user: string) => ({
+      ...{ user, run_id: 'run-1' },
+      metas: { spotrig: staffTicket(collector.deps.keys, role, collector.clock.nowMs() / 1000 + 1000) },
+    });
+    const egress = ticket('egress', '_egress');
+    for (const name of ['loot', 'loot', 'loot', 'gold'])
+      await ask('NewProxy', { user: egress, proxy_name: `_egress.${name}`, proxy_type: 'stcp' });
+    await ask('NewUserConn', { user: egress, proxy_name: '_egress.loot', proxy_type: 'stcp' });
+    await ask('NewProxy', { user: ticket('owner', '_owner'), proxy_name: '_owner.ssh', proxy_type: 'stcp' });
+    const events = await collector.deps.store.events({ worker: null, limit: 50 });
+    expect(events.map(({ claimed }) => claimed)).toEqual([
+      { user: '_owner', proxy: '_owner.ssh' },
+      { user: '_egress', proxy: '_egress.loot' },
+      { user: '_egress', proxy: '_egress.gold' },
+      { user: '_egress', proxy: '_egress.loot' },
+      { user: '_egress', proxy: '_egress.loot' },
+    ]);
+    expect(events[1]?.record.detail).toMatch(/^NewUserConn of _egress\.loot refused: not of \[\[frp\.egress/);
+  });
+
+  it('keeps an event under a known worker only, else under none, and few of them', async () => {
     const stranger = { user: 'rig-1', metas: { spotrig: `worker.k1.rig-1.9999999999.${'A'.repeat(43)}` }, run_id: '' };
     expect(await ask('Login', stranger)).toMatchObject({ reject: true });
-    expect(await ask('Login', { user: 'rig-1', metas: null })).toMatchObject({ reject: true });
-    expect(await details()).toEqual([]);
+    const hostile = `<b>\u202e${'x'.repeat(100)}`;
+    expect(await ask('Login', { user: hostile, metas: null })).toMatchObject({ reject: true });
+    expect(await details('rig-1')).toEqual([]);
+    const [second, first] = await collector.deps.store.events({ worker: null, limit: 50 });
+    expect(first).toMatchObject({ worker: null, claimed: { user: 'rig-1', proxy: null } });
+    expect(second?.claimed).toEqual({ user: hostile.slice(0, 80), proxy: null });
+    expect(second?.record.detail).toMatch(/^Login of <b>\?x+ refused: no ticket in metadatas/);
+    for (let i = 0; i < 100; i++) await ask('Login', { user: `u${i}`, metas: null });
+    expect((await collector.deps.store.events({ worker: null, limit: 500 })).length).toBeLessThan(25);
     await collector.report(envelope({ sentAt: collector.clock.nowMs() }));
     for (let i = 0; i < 100; i++) await ask('Login', stranger);
     expect((await details('rig-1')).length).toBeLessThan(20);
@@ -120,7 +160,7 @@ describe('the hook', () => {
     expect((await details('rig-1')).filter((text) => text.includes('another’s'))).toHaveLength(2);
     expect(await details('rig-2')).toEqual([]);
     expect(Object.fromEntries(collector.deps.counters.entries())).toMatchObject({
-      ...{ frp_refused_unknown_kid: 101, frp_refused_no_ticket: 1, frp_refused_foreign_user: 20 },
+      ...{ frp_refused_unknown_kid: 101, frp_refused_no_ticket: 101, frp_refused_foreign_user: 20 },
     });
   });
 });

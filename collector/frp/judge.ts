@@ -12,6 +12,7 @@ export type FrpRefusal =
   | 'foreign_user'
   | 'expired'
   | 'revoked'
+  | 'bad_token'
   | 'foreign_name'
   | 'bad_name'
   | 'bad_type'

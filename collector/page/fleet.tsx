@@ -4,49 +4,42 @@ import type { WorkerRow, WorkersAnswer } from '../../wire/api.ts';
 import { COLUMNS } from './columns.tsx';
 import type { Column } from './columns.tsx';
 import { Connect } from './connect.tsx';
+import { Chip, Filters } from './filters.tsx';
 import { formatCount } from './format.ts';
 import type { Polled } from './poll.ts';
 import { arrange, FIRST_VIEW, formatHash, matchesState, startsDescending } from './state.ts';
 import type { StateFilter, View } from './state.ts';
 import { isSilent, stateTone, stateWord, STATES_WORST_FIRST, toneOf } from './trouble.ts';
-import { ToneIcon } from './badge.tsx';
 
 type Change = (part: Partial<View>) => void;
 
-function Chip({ filter, count, view, change }: { filter: StateFilter; count: number; view: View; change: Change }) {
-  const word = filter === 'all' ? 'all' : filter === 'trouble' ? 'trouble' : stateWord(filter);
-  return (
-    <button
-      type="button"
-      class="chip"
-      data-state={filter}
-      aria-pressed={view.state === filter}
-      onClick={() => change({ state: view.state === filter ? 'all' : filter })}
-    >
-      {filter !== 'all' && filter !== 'trouble' && <ToneIcon tone={stateTone(filter)} />}
-      {word} <small>{formatCount(count)}</small>
-    </button>
-  );
-}
-
-function Filters({ workers, view, change }: { workers: readonly WorkerRow[]; view: View; change: Change }) {
+function FleetFilters({ workers, view, change }: { workers: readonly WorkerRow[]; view: View; change: Change }) {
   const count = (filter: StateFilter) => workers.filter((worker) => matchesState(worker, filter)).length;
   const present = STATES_WORST_FIRST.filter((state) => count(state) > 0 || view.state === state);
   return (
-    <div class="filters" role="search">
-      <input
-        type="search"
-        placeholder="Filter by worker, pool, miner, GPU, event"
-        aria-label="Filter the workers"
-        value={view.text}
-        onInput={(event) => change({ text: event.currentTarget.value })}
-      />
-      <div class="chips" role="group" aria-label="Filter by state">
-        {(['all', 'trouble', ...present] as const).map((filter) => (
-          <Chip key={filter} filter={filter} count={count(filter)} view={view} change={change} />
-        ))}
-      </div>
-    </div>
+    <Filters
+      what="workers"
+      hint="Filter by worker, pool, miner, GPU, event"
+      text={view.text}
+      change={(text) => change({ text })}
+      by="state"
+    >
+      {(['all', 'trouble', ...present] as const).map((filter) => {
+        const state = filter === 'all' || filter === 'trouble' ? null : filter;
+        const pressed = view.state === filter;
+        return (
+          <Chip
+            key={filter}
+            data={{ 'data-state': filter }}
+            word={state === null ? filter : stateWord(state)}
+            tone={state === null ? null : stateTone(state)}
+            count={count(filter)}
+            pressed={pressed}
+            press={() => change({ state: pressed ? 'all' : filter })}
+          />
+        );
+      })}
+    </Filters>
   );
 }
 
@@ -117,7 +110,7 @@ export function Fleet({
   const shown = arrange(workers, view);
   return (
     <section class="fleet">
-      <Filters workers={workers} view={view} change={change} />
+      <FleetFilters workers={workers} view={view} change={change} />
       <div
         class="box"
         ref={box}

@@ -4,7 +4,7 @@ import { formatClock, formatCount, formatHashrate, formatPower, UNKNOWN } from '
 import type { Polled } from './poll.ts';
 import { totalsOf } from './totals.ts';
 import type { AlgoTotal } from './totals.ts';
-import { FIRST_VIEW, formatHash, MATRIX_VIEW } from './state.ts';
+import { EVENTS_VIEW, FIRST_VIEW, formatHash, MATRIX_VIEW } from './state.ts';
 import type { View } from './state.ts';
 
 const ALGOS_SHOWN = 2;
@@ -94,6 +94,7 @@ function Tabs({ view }: { view: View }) {
     <nav class="tabs" aria-label="Pages">
       {tab(FIRST_VIEW, 'Fleet')}
       {tab(MATRIX_VIEW, 'Reachability')}
+      {tab(EVENTS_VIEW, 'Events')}
     </nav>
   );
 }

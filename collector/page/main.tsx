@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import type { WorkersAnswer } from '../../wire/api.ts';
 import { useView } from './address.ts';
 import { Detail } from './detail.tsx';
+import { EventList } from './event-list.tsx';
 import { Fleet } from './fleet.tsx';
 import { Header, Unreachable } from './header.tsx';
 import { Matrix } from './matrix.tsx';
@@ -20,7 +21,7 @@ function App() {
   const trouble = totalsOf(fleet.data?.workers ?? []).trouble;
 
   useEffect(() => {
-    const what = view.worker ?? (view.page === 'reachability' ? 'reachability' : null);
+    const what = view.worker ?? (view.page === 'fleet' ? null : view.page);
     const place = what === null ? 'spotrig' : `${what} · spotrig`;
     document.title = trouble > 0 ? `(${trouble}) ${place}` : place;
   }, [trouble, view.worker, view.page]);
@@ -34,6 +35,8 @@ function App() {
           <Detail key={view.worker} id={view.worker} view={view} poll_ms={POLL_MS} />
         ) : view.page === 'reachability' ? (
           <Matrix view={view} change={change} />
+        ) : view.page === 'events' ? (
+          <EventList view={view} change={change} />
         ) : (
           <Fleet fleet={fleet} view={view} change={change} scroll={scroll.current} />
         )}

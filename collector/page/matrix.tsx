@@ -3,6 +3,7 @@ import { useMemo } from 'preact/hooks';
 import type { MatrixAnswer, MatrixCell } from '../../wire/api.ts';
 import { ToneIcon } from './badge.tsx';
 import { CellEvidence } from './cell-evidence.tsx';
+import { Chip, Filters } from './filters.tsx';
 import { formatCount } from './format.ts';
 import { findCells, gridOf } from './grid.ts';
 import { Unreachable } from './header.tsx';
@@ -10,63 +11,42 @@ import { MatrixTable } from './matrix-table.tsx';
 import { usePoll } from './poll.ts';
 import type { View } from './state.ts';
 import { VERDICTS_SHOWN, wordsOf } from './verdict.ts';
-import type { VerdictFilter } from './verdict.ts';
 
 const POLL_MS = 30_000;
 
 type Change = (part: Partial<View>) => void;
 
-function Chip({
-  filter,
-  cells,
-  view,
-  change,
-}: {
-  filter: VerdictFilter;
-  cells: readonly MatrixCell[];
-  view: View;
-  change: Change;
-}) {
-  const words = filter === 'all' || filter === 'trouble' ? null : wordsOf(filter);
-  const count = findCells(cells, { text: view.text, verdict: filter }).length;
-  return (
-    <button
-      type="button"
-      class="chip"
-      data-verdict={filter}
-      aria-pressed={view.verdict === filter}
-      title={words?.sentence}
-      onClick={() => change({ verdict: view.verdict === filter ? 'all' : filter })}
-    >
-      {words !== null && <ToneIcon tone={words.tone} />}
-      {words?.word ?? filter} <small>{formatCount(count)}</small>
-    </button>
-  );
-}
-
 /** The chips are the legend too: icon and word of every verdict that occurs. */
-function Filters({ cells, view, change }: { cells: readonly MatrixCell[]; view: View; change: Change }) {
+function MatrixFilters({ cells, view, change }: { cells: readonly MatrixCell[]; view: View; change: Change }) {
   const present = VERDICTS_SHOWN.filter(
     (verdict) => view.verdict === verdict || cells.some((cell) => cell.verdict.verdict === verdict),
   );
   return (
-    <div class="filters" role="search">
-      <input
-        type="search"
-        placeholder="Filter by endpoint, network, country"
-        aria-label="Filter the matrix"
-        value={view.text}
-        onInput={(event) => change({ text: event.currentTarget.value })}
-      />
-      <div class="chips" role="group" aria-label="Filter by verdict">
-        {(['all', 'trouble', ...present] as const).map((filter) => (
-          <Chip key={filter} filter={filter} cells={cells} view={view} change={change} />
-        ))}
-      </div>
-      <a class="download" href="/api/v1/reachability/matrix.csv" download>
-        CSV
-      </a>
-    </div>
+    <Filters
+      what="matrix"
+      hint="Filter by endpoint, network, country"
+      text={view.text}
+      change={(text) => change({ text })}
+      by="verdict"
+      csv="/api/v1/reachability/matrix.csv"
+    >
+      {(['all', 'trouble', ...present] as const).map((filter) => {
+        const words = filter === 'all' || filter === 'trouble' ? null : wordsOf(filter);
+        const pressed = view.verdict === filter;
+        return (
+          <Chip
+            key={filter}
+            data={{ 'data-verdict': filter }}
+            word={words?.word ?? filter}
+            tone={words?.tone ?? null}
+            title={words?.sentence}
+            count={findCells(cells, { text: view.text, verdict: filter }).length}
+            pressed={pressed}
+            press={() => change({ verdict: pressed ? 'all' : filter })}
+          />
+        );
+      })}
+    </Filters>
   );
 }
 
@@ -138,7 +118,7 @@ export function Matrix({ view, change }: { view: View; change: Change }) {
   return (
     <section class="matrix-page">
       {polled.failed_status !== null && <Unreachable polled={polled} what="the matrix" />}
-      <Filters cells={cells} view={view} change={change} />
+      <MatrixFilters cells={cells} view={view} change={change} />
       <Legend />
       <div class={open === null ? 'matrix-split' : 'matrix-split with-evidence'}>
         <div class="box" role="region" aria-label="Reachability of endpoints by network">

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fleetAnswer, hashingRow } from '../../test/fakes/fleet.ts';
-import { arrange, FIRST_VIEW, formatHash, hottest, minerLabel, parseHash, SORT_KEYS } from './state.ts';
+import { arrange, FIRST_VIEW, formatHash, hottest, matchesEvent, minerLabel, parseHash, SORT_KEYS } from './state.ts';
 import type { View } from './state.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -25,6 +25,7 @@ describe('address', () => {
       network: 'AS1',
     },
     { page: 'reachability', verdict: 'trouble' },
+    { page: 'events', text: 'frp refused' },
   ])('leads back to %o', (change) => {
     const view = { ...FIRST_VIEW, ...change };
     expect(parseHash(formatHash(view))).toEqual(view);
@@ -44,6 +45,20 @@ describe('address', () => {
     '#/?verdict=x&target=y',
   ])('reads %j as the first view', (hash) => {
     expect(parseHash(hash)).toEqual(FIRST_VIEW);
+  });
+});
+
+describe('matchesEvent', () => {
+  const event = {
+    ...{ worker: null, claimed: { frp_user: 'Mallory', frp_proxy: null }, boot: null, at: '', event: 'frp_refused' },
+    ...{ level: 'warn' as const, detail: 'Login of Mallory refused', exit_code: null, signal: null, log: [] },
+  };
+  it.each(['', 'mallory', 'no worker', 'frp refused', 'frp_refused login', 'WARN'])('finds it by %j', (text) => {
+    expect(matchesEvent(event, text)).toBe(true);
+  });
+  it.each(['rig-1', 'mallory rig-1'])('does not find it by %j', (text) => {
+    expect(matchesEvent(event, text)).toBe(false);
+    expect(matchesEvent({ ...event, worker: 'rig-1' }, text)).toBe(true);
   });
 });
 

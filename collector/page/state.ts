@@ -1,5 +1,5 @@
 // What the reader looks at (which worker, which filter, which order), kept in the address, so that a view can be sent as a link.
-import type { WorkerRow } from '../../wire/api.ts';
+import type { EventRow, WorkerRow } from '../../wire/api.ts';
 import { isVerdictFilter } from './verdict.ts';
 import type { VerdictFilter } from './verdict.ts';
 import { isTrouble, severityRank, stateWord, STATES_WORST_FIRST } from './trouble.ts';
@@ -22,8 +22,11 @@ export const SORT_KEYS = [
 export type SortKey = (typeof SORT_KEYS)[number];
 export type StateFilter = WorkerState | 'all' | 'trouble';
 
+/** Fragments of the pages. */
+const PAGES = { fleet: '#/', reachability: '#/reachability', events: '#/events' } as const;
+
 export interface View {
-  page: 'fleet' | 'reachability';
+  page: keyof typeof PAGES;
   /** The worker whose detail is open; null = the fleet or the matrix. */
   worker: string | null;
   text: string;
@@ -53,6 +56,9 @@ export const FIRST_VIEW: View = {
 /** The whole matrix. */
 export const MATRIX_VIEW: View = { ...FIRST_VIEW, page: 'reachability' };
 
+/** Every event. */
+export const EVENTS_VIEW: View = { ...FIRST_VIEW, page: 'events' };
+
 function isSortKey(text: string): text is SortKey {
   return (SORT_KEYS as readonly string[]).includes(text);
 }
@@ -71,7 +77,7 @@ function decodeOrNull(text: string): string | null {
 }
 
 /**
- * Reads the address's fragment: `#/w/<id>?q=…&state=…&sort=…&desc=1`, or
+ * Reads the address's fragment: `#/w/<id>?q=…&state=…&sort=…&desc=1`, `#/events?q=…`, or
  * `#/reachability?q=…&verdict=…&target=…&network=…`. Whatever it does not know is as in the first view.
  */
 export function parseHash(hash: string): View {
@@ -88,7 +94,7 @@ export function parseHash(hash: string): View {
   return {
     ...FIRST_VIEW,
     ...cell,
-    page: path === '#/reachability' ? 'reachability' : 'fleet',
+    page: path === PAGES.reachability ? 'reachability' : path === PAGES.events ? 'events' : 'fleet',
     worker: id === undefined ? null : decodeOrNull(id),
     text: query.get('q') ?? '',
     state: isStateFilter(state) ? state : FIRST_VIEW.state,
@@ -108,8 +114,7 @@ export function formatHash(view: View): string {
   if (view.verdict !== FIRST_VIEW.verdict) query.set('verdict', view.verdict);
   if (view.target !== null) query.set('target', view.target);
   if (view.network !== null) query.set('network', view.network);
-  const place = view.page === 'fleet' ? '#/' : '#/reachability';
-  const path = view.worker === null ? place : `#/w/${encodeURIComponent(view.worker)}`;
+  const path = view.worker === null ? PAGES[view.page] : `#/w/${encodeURIComponent(view.worker)}`;
   return query.size === 0 ? path : `${path}?${query.toString()}`;
 }
 
@@ -125,6 +130,7 @@ export function minerLabel(worker: WorkerRow): string | null {
   return parts.length === 0 ? null : parts.join(' · ');
 }
 
+/** The worker's id, state, pool, miner, GPU models and last event. */
 function searchText(worker: WorkerRow): string {
   const event = worker.last_event;
   const parts = [
@@ -145,12 +151,19 @@ export function matchesState(worker: WorkerRow, filter: StateFilter): boolean {
   return filter === 'trouble' ? isTrouble(worker) : worker.state === filter;
 }
 
-/** Every word of the text occurs somewhere in the worker's id, state, pool, miner, GPU models or last event. */
-function matchesText(worker: WorkerRow, text: string): boolean {
+/** Every word of `text` occurs somewhere in what `searched` gives, in lower case. */
+function hasWords(text: string, searched: () => string): boolean {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   if (words.length === 0) return true;
-  const haystack = searchText(worker);
+  const haystack = searched();
   return words.every((word) => haystack.includes(word));
+}
+
+/** Every word of the text occurs somewhere in the event, its worker, or what a stranger called itself. */
+export function matchesEvent(event: EventRow, text: string): boolean {
+  const { worker, claimed, event: name, detail, level } = event;
+  const parts = [worker ?? 'no worker', claimed?.frp_user, claimed?.frp_proxy, name.replaceAll('_', ' '), name, level];
+  return hasWords(text, () => [...parts, detail].join(' ').toLowerCase());
 }
 
 const NATURAL = new Intl.Collator('en', { numeric: true });
@@ -180,7 +193,7 @@ export function arrange(workers: readonly WorkerRow[], view: View): WorkerRow[] 
   const valueOf = SORT_VALUES[view.sort];
   const sign = view.descending ? -1 : 1;
   return workers
-    .filter((worker) => matchesState(worker, view.state) && matchesText(worker, view.text))
+    .filter((worker) => matchesState(worker, view.state) && hasWords(view.text, () => searchText(worker)))
     .map((worker) => ({ worker, value: valueOf(worker) }))
     .toSorted((a, b) => {
       if (a.value === null || b.value === null) {

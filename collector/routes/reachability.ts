@@ -1,5 +1,5 @@
 // What the reader's API says about reachability: samples with their verdicts, and the matrix endpoint × network.
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
 import type { MatrixAnswer, ReachabilityAnswer } from '../../wire/api.ts';
 import { EndpointUrl, Name, WorkerName } from '../../wire/fields.ts';
@@ -8,6 +8,7 @@ import { matrixCsv } from '../analysis/matrix-csv.ts';
 import { type JudgedTarget, judgedReachability } from '../analysis/reachability.ts';
 import type { CollectorDeps } from '../deps.ts';
 import type { NewestQuery } from '../store/sample-store.ts';
+import { csvReply } from './csv-reply.ts';
 import { parsed } from './query.ts';
 
 /** A worker's sample of a target is forgotten when no newer one came for so long. */
@@ -63,12 +64,8 @@ export function reachabilityRoutes(app: FastifyInstance, deps: CollectorDeps): v
 
   app.get('/api/v1/reachability/matrix', matrix);
 
-  app.get('/api/v1/reachability/matrix.csv', async (_request, reply: FastifyReply) => {
+  app.get('/api/v1/reachability/matrix.csv', async (_request, reply) => {
     const { cells } = await matrix();
-    const day = new Date(clock.nowMs()).toISOString().slice(0, 10);
-    return reply
-      .type('text/csv; charset=utf-8; header=present')
-      .header('content-disposition', `attachment; filename="spotrig-reachability-${day}.csv"`)
-      .send(matrixCsv(cells));
+    return csvReply(reply, { name: 'reachability', text: matrixCsv(cells), now_ms: clock.nowMs() });
   });
 }

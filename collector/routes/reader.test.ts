@@ -168,6 +168,29 @@ describe('/api/v1/events', () => {
     expect(await names('?limit=1')).toEqual(['b']);
     expect(await names('?worker=rig-1')).toEqual(['a']);
     expect((await collector.get('/api/v1/events?limit=0')).statusCode).toBe(400);
+    expect((await collector.get('/api/v1/events?of=nobody')).statusCode).toBe(400);
     expect((await collector.get('/api/v1/events?worker=A%27')).statusCode).toBe(400);
+  });
+
+  it('tells events of no worker too, with what a stranger calls itself as text, also as CSV', async () => {
+    await collector.report(envelope({ sentAt: now, records: [lifecycleRecord(now - 2, { event: 'a' })] }));
+    const claimed = { user: HOSTILE.slice(0, 80), proxy: '=cmd' };
+    await collector.deps.store.addEvent({
+      ...{ worker: null, boot: null, at_ms: now, claimed },
+      record: lifecycleRecord(now, { event: 'frp_refused', detail: HOSTILE }),
+    });
+    const all = EventsAnswer.parse(await json('/api/v1/events')).events;
+    expect(all.map(({ worker, event }) => [worker, event])).toEqual([
+      [null, 'frp_refused'],
+      ['rig-1', 'a'],
+    ]);
+    expect(all[0]).toMatchObject({ claimed: { frp_user: claimed.user, frp_proxy: '=cmd' }, detail: HOSTILE });
+    expect(all[1]?.claimed).toBeNull();
+    expect(EventsAnswer.parse(await json('/api/v1/events?of=collector')).events).toEqual(all.slice(0, 1));
+    const csv = await collector.get('/api/v1/events.csv');
+    expect(csv.headers['content-type']).toMatch(/^text\/csv/);
+    expect(csv.body).toMatch(/^at,worker,claimed_frp_user,claimed_frp_proxy,boot,/);
+    expect(csv.body).toContain(`,'=cmd,`);
+    expect((await collector.get('/api/v1/events.csv?worker=rig-1')).body.trimEnd().split('\r\n')).toHaveLength(2);
   });
 });

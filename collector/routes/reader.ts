@@ -1,10 +1,11 @@
 // The reader's API: the fleet, one worker, its last hours, events. Reachability is in reachability.ts. Its shapes are wire/api.ts.
 import type { FastifyInstance } from 'fastify';
 import * as z from 'zod/mini';
-import type { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
+import type { EventRow, EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
 import type { AttachAnswer } from '../../wire/frp.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
+import { eventsCsv } from '../analysis/events-csv.ts';
 import { seriesOf, seriesOfRollups } from '../analysis/series.ts';
 import { eventRow, workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
@@ -12,6 +13,7 @@ import { attachAnswer } from '../frp/attach.ts';
 import { Refusal } from '../refusal.ts';
 import type { RollupSpan } from '../store/machine-store.ts';
 import type { WorkerFacts } from '../store/store.ts';
+import { csvReply } from './csv-reply.ts';
 import { parsed } from './query.ts';
 
 const DETAIL_LOG_LINES = 200;
@@ -32,7 +34,12 @@ function numberIn(least: number, most: number, otherwise: number) {
 
 const IdParams = z.object({ id: WorkerName });
 const SeriesQuery = z.object({ since_s: numberIn(60, 400 * 86_400, 3600) });
-const EventsQuery = z.object({ limit: numberIn(1, 1000, 100), worker: z.optional(WorkerName) });
+const EventsQuery = z.object({
+  limit: numberIn(1, 1000, 100),
+  worker: z.optional(WorkerName),
+  /** Of no worker. */
+  of: z.optional(z.literal('collector')),
+});
 
 /** Which sums a series over so many seconds is drawn from; null: from the records. */
 function spanOf(since_s: number): RollupSpan | null {
@@ -108,9 +115,15 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
     return seriesOfRollups({ rollups, ...o });
   }
 
-  app.get('/api/v1/events', async (request): Promise<EventsAnswer> => {
-    const { limit, worker } = parsed(EventsQuery, request.query);
-    const events = await store.events(worker === undefined ? { limit } : { limit, worker });
-    return { events: events.map(eventRow) };
-  });
+  async function eventsOf(query: unknown): Promise<EventRow[]> {
+    const { limit, worker, of } = parsed(EventsQuery, query);
+    const whose = worker ?? (of === undefined ? undefined : null);
+    return (await store.events(whose === undefined ? { limit } : { limit, worker: whose })).map(eventRow);
+  }
+
+  app.get('/api/v1/events', async (request): Promise<EventsAnswer> => ({ events: await eventsOf(request.query) }));
+
+  app.get('/api/v1/events.csv', async (request, reply) =>
+    csvReply(reply, { name: 'events', text: eventsCsv(await eventsOf(request.query)), now_ms: clock.nowMs() }),
+  );
 }

@@ -169,4 +169,14 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX pool_figures_of_worker ON pool_figures (worker, at_ms);
   `,
+  `
+  -- Events of no worker's: records want one, and a table of its own keeps few of them, whatever strangers do.
+  CREATE TABLE own_events (
+    event_id INTEGER PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    received_at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX own_events_at ON own_events (at_ms);
+  `,
 ];

@@ -88,6 +88,9 @@ const SQL = {
   series: `SELECT at_ms, body FROM records WHERE worker_no = (SELECT worker_no FROM workers WHERE worker = ?)
     AND at_ms >= ? AND kind = ? ORDER BY at_ms DESC LIMIT ?`,
   events: `${RECORDS} WHERE r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
+  insertOwnEvent: 'INSERT INTO own_events (at_ms, received_at_ms, body) VALUES (?, ?, ?)',
+  trimOwnEvents: 'DELETE FROM own_events WHERE event_id <= ?',
+  ownEvents: 'SELECT at_ms, body FROM own_events ORDER BY at_ms DESC, event_id DESC LIMIT ?',
   eventsOf: `${RECORDS} WHERE w.worker = ? AND r.kind = 'lifecycle' ORDER BY r.at_ms DESC, r.record_id DESC LIMIT ?`,
 
   revokeToken: 'INSERT INTO revoked_tokens (digest, reason, created_ms) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
@@ -107,6 +110,8 @@ const SQL = {
   pruneRecords: `DELETE FROM records WHERE record_id IN (SELECT record_id FROM records ORDER BY record_id LIMIT ?)
     AND received_at_ms < ?`,
   pruneReports: `DELETE FROM reports WHERE report_id IN (SELECT report_id FROM reports ORDER BY report_id LIMIT ?)
+    AND received_at_ms < ?`,
+  pruneOwnEvents: `DELETE FROM own_events WHERE event_id IN (SELECT event_id FROM own_events ORDER BY event_id LIMIT ?)
     AND received_at_ms < ?`,
   pruneHosts: `DELETE FROM hosts WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
   pruneFrp: `DELETE FROM frp_facts WHERE boot_no IN (SELECT boot_no FROM boots WHERE last_received_ms < ? LIMIT ?)`,
@@ -132,4 +137,12 @@ export function timedOf<T extends { at_ms: number }>(row: RecordRow): Timed<T> {
 
 export function eventOf(row: OwnedRow): StoredEvent {
   return { worker: row.worker, boot: row.boot, ...timedOf<LifecycleRecord>(row) };
+}
+
+/** What `own_events.body` holds. */
+export type OwnEventBody = Required<Pick<StoredEvent, 'record' | 'claimed'>>;
+
+export function ownEventOf(row: RecordRow): StoredEvent {
+  const { record, claimed } = JSON.parse(row.body) as OwnEventBody;
+  return { worker: null, boot: null, at_ms: row.at_ms, record: { ...record, at_ms: row.at_ms }, claimed };
 }

@@ -15,6 +15,7 @@ import { SqliteSamples } from './sqlite-samples.ts';
 import { WalSync } from './wal-sync.ts';
 import {
   NO_SHARES,
+  OWN_EVENTS_MAX,
   type AddOutcome,
   type FrpFacts,
   type FrpPortAsk,
@@ -33,10 +34,12 @@ import { guarded, openDatabase, transaction } from './sqlite-file.ts';
 import {
   type FrpRow,
   type KnownRow,
+  type OwnEventBody,
   type OwnedRow,
   type RecordRow,
   type WorkerRowOf,
   eventOf,
+  ownEventOf,
   statements,
   timedOf,
 } from './sqlite-statements.ts';
@@ -106,6 +109,7 @@ class SqliteStore implements Store {
 
   addEvent(event: StoredEvent): Promise<void> {
     return this.#writes.submit(() => {
+      if (event.worker === null) return this.#insertOwnEvent(event);
       const worker_no = this.#workerNo(event.worker);
       const known = event.boot === null ? null : row<KnownRow>(this.#sql.known, event.boot, event.worker);
       this.#insertRecord(worker_no, known?.boot_no ?? null, event.at_ms, event);
@@ -159,13 +163,14 @@ class SqliteStore implements Store {
     );
   }
 
-  events(query: { worker?: string; limit: number }): Promise<StoredEvent[]> {
-    return this.#read(() =>
-      (query.worker === undefined
-        ? rows<OwnedRow>(this.#sql.events, query.limit)
-        : rows<OwnedRow>(this.#sql.eventsOf, query.worker, query.limit)
-      ).map(eventOf),
-    );
+  events({ worker, limit }: { worker?: string | null; limit: number }): Promise<StoredEvent[]> {
+    return this.#read(() => {
+      if (typeof worker === 'string') return rows<OwnedRow>(this.#sql.eventsOf, worker, limit).map(eventOf);
+      const own = rows<RecordRow>(this.#sql.ownEvents, limit).map(ownEventOf);
+      if (worker === null) return own;
+      const all = [...rows<OwnedRow>(this.#sql.events, limit).map(eventOf), ...own];
+      return all.toSorted((a, b) => b.at_ms - a.at_ms).slice(0, limit);
+    });
   }
 
   revoke(revocation: Revocation): Promise<void> {
@@ -190,7 +195,7 @@ class SqliteStore implements Store {
   prune(received_before_ms: number, max_rows: number): Promise<number> {
     return this.#writes.submit(() => {
       let gone = this.#samples.prune(received_before_ms, max_rows);
-      for (const sql of [this.#sql.pruneRecords, this.#sql.pruneReports]) {
+      for (const sql of [this.#sql.pruneRecords, this.#sql.pruneReports, this.#sql.pruneOwnEvents]) {
         gone += Number(sql.run(max_rows, received_before_ms).changes);
       }
       for (const sql of [
@@ -255,6 +260,12 @@ class SqliteStore implements Store {
   #insertRecord(worker_no: number, boot_no: number | null, received_at_ms: number, timed: Timed<WireRecord>): void {
     const { kind } = timed.record;
     this.#sql.insertRecord.run(worker_no, boot_no, kind, timed.at_ms, received_at_ms, JSON.stringify(timed.record));
+  }
+
+  #insertOwnEvent({ at_ms, record, claimed = null }: StoredEvent): void {
+    const body: OwnEventBody = { record, claimed };
+    const { lastInsertRowid } = this.#sql.insertOwnEvent.run(at_ms, at_ms, JSON.stringify(body));
+    this.#sql.trimOwnEvents.run(Number(lastInsertRowid) - OWN_EVENTS_MAX);
   }
 
   #facts(worker: WorkerRowOf, shares_since_ms: number): WorkerFacts {

@@ -74,11 +74,24 @@ export interface NewHello {
   received_at_ms: number;
 }
 
+/** What a stranger said of itself to frps: text of its own choice. */
+export interface FrpClaim {
+  user: string;
+  /** null: it asked for no proxy. */
+  proxy: string | null;
+}
+
 /** An event in the store: a worker's, a hello, or one that the collector made (boot null where none is known). */
 export interface StoredEvent extends Timed<LifecycleRecord> {
-  worker: string;
+  /** null: it is of no worker that is known or proven. */
+  worker: string | null;
   boot: string | null;
+  /** Only where there is no worker. */
+  claimed?: FrpClaim | null;
 }
+
+/** Events of no worker that are kept; the oldest go. */
+export const OWN_EVENTS_MAX = 2000;
 
 /** Sums of shares records, ready for an interval (stratum/interval.ts). */
 export interface SharesSums {
@@ -144,7 +157,7 @@ export interface Store {
   /** Resolves after the commit. A report that is there already (worker, boot, seq) changes nothing. */
   addReport(report: NewReport): Promise<AddOutcome>;
   addHello(hello: NewHello): Promise<void>;
-  /** An event that the collector itself noticed. */
+  /** An event that the collector itself noticed. Of no worker's, the newest OWN_EVENTS_MAX are kept. */
   addEvent(event: StoredEvent): Promise<void>;
 
   /** Every worker, by name. `shares_since_ms` is where the shares window begins. */
@@ -163,8 +176,8 @@ export interface Store {
     since_ms: number,
     limit: number,
   ): Promise<Timed<SeriesKinds[K]>[]>;
-  /** Newest first; of one worker or of all. */
-  events(query: { worker?: string; limit: number }): Promise<StoredEvent[]>;
+  /** Newest first; of one worker, of none (null), or of all and none. */
+  events(query: { worker?: string | null; limit: number }): Promise<StoredEvent[]>;
 
   revoke(revocation: Revocation): Promise<void>;
   /** Sees at once what another process revoked. */

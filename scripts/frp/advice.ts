@@ -35,7 +35,7 @@ export function mendReach({ fault, detail, expires, missing_names }: Reach, now_
 
 /** By what frpc said when it was not let in. */
 export function mendLogin(words: string, rung: FrpRung): string {
-  if (/token in login doesn't match|token.*(?:match|mismatch)/i.test(words))
+  if (/frp’s token is another|token.*(?:match|mismatch)/i.test(words))
     return 'frp’s token is another one: take SPOTRIG_FRP from frps-config, and start frps again';
   if (/plugin error/i.test(words))
     return 'frps does not reach the collector: start it, and compare httpPlugins of frps.toml with [frp].hook';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
-import type { NewReport, Store } from '../../collector/store/store.ts';
+import { type FrpClaim, type NewReport, OWN_EVENTS_MAX, type Store } from '../../collector/store/store.ts';
 import { judge } from '../../wire/judge.ts';
 import type { ControlSample } from '../../wire/reachability.ts';
 import type { WireRecord } from '../../wire/records.ts';
@@ -213,6 +213,29 @@ function contract(engine: Engine): void {
       expect(await names({ limit: 2 })).toEqual(['four', 'three']);
       expect(await names({ worker: 'rig-2', limit: 10 })).toEqual(['two']);
       expect((await store.events({ limit: 1 }))[0]).toMatchObject({ worker: 'rig-1', boot: BOOT_A, at_ms: T + 3 });
+    });
+
+    it('keeps events of no worker’s apart, few of them, and drops them with age', async () => {
+      const own = (at_ms: number, event: string, claimed: FrpClaim | null = null): Promise<void> =>
+        store.addEvent({ worker: null, boot: null, at_ms, claimed, record: lifecycleRecord(at_ms, { event }) });
+      const claimed = { user: `'); DROP TABLE own_events; --\ud800`, proxy: null };
+      await store.addReport(report({ of: [lifecycleRecord(T + 1, { event: 'worker’s' })] }));
+      await own(T, 'old');
+      await own(T + 2, 'new', claimed);
+      const names = async (query: Parameters<Store['events']>[0]): Promise<string[]> =>
+        (await store.events(query)).map((event) => event.record.event);
+      expect(await names({ limit: 10 })).toEqual(['new', 'worker’s', 'old']);
+      expect(await names({ limit: 2 })).toEqual(['new', 'worker’s']);
+      expect(await names({ worker: null, limit: 10 })).toEqual(['new', 'old']);
+      expect(await names({ worker: 'rig-1', limit: 10 })).toEqual(['worker’s']);
+      expect((await store.events({ limit: 1 }))[0]).toMatchObject({ worker: null, boot: null, at_ms: T + 2, claimed });
+      expect((await store.workers(0)).map(({ id }) => id)).toEqual(['rig-1']);
+
+      await store.prune(T + 1, 10);
+      expect(await names({ worker: null, limit: 10 })).toEqual(['new']);
+      await Promise.all(Array.from({ length: OWN_EVENTS_MAX }, (_, i) => own(T + 3 + i, 'many')));
+      const kept = await names({ worker: null, limit: OWN_EVENTS_MAX + 10 });
+      expect([kept.length, kept.includes('new')]).toEqual([OWN_EVENTS_MAX, false]);
     });
 
     it('answers a series oldest first; of too many, the newest', async () => {

@@ -1,5 +1,5 @@
 // A made-up fleet as the reader's API tells it: one worker of every state, and one whose every text is markup.
-import { SeriesAnswer, WorkerDetail, WorkersAnswer, WORKER_STATES } from '../../wire/api.ts';
+import { EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer, WORKER_STATES } from '../../wire/api.ts';
 import type { EventRow, WorkerRow } from '../../wire/api.ts';
 
 /** What a hostile worker would write, hoping that some page makes elements of it. */
@@ -105,7 +105,7 @@ export function fleetAnswer(now_ms: number, hashing: number): WorkersAnswer {
 }
 
 function eventsOf(id: string, now_ms: number): EventRow[] {
-  const base = { worker: id, boot: BOOT, exit_code: null, signal: null, log: [] };
+  const base = { worker: id, claimed: null, boot: BOOT, exit_code: null, signal: null, log: [] };
   return [
     { ...base, at: iso(now_ms, 40), event: 'miner_started', level: 'info', detail: HOSTILE_LINE },
     {
@@ -120,6 +120,16 @@ function eventsOf(id: string, now_ms: number): EventRow[] {
     { ...base, at: iso(now_ms, 100), event: 'pool_disconnected', level: 'warn', detail: 'connection_reset' },
     { ...base, at: iso(now_ms, 3000), event: 'worker_started', level: 'info', detail: '' },
   ];
+}
+
+/** Events of two workers, and a stranger's whose every text is markup. */
+export function eventsAnswer({ workers }: WorkersAnswer, now_ms: number): EventsAnswer {
+  const stranger: EventRow = {
+    ...{ worker: null, claimed: { frp_user: HOSTILE_LINE, frp_proxy: null }, boot: null, at: iso(now_ms, 10) },
+    ...{ event: 'frp_refused', level: 'warn', detail: `Login of ${HOSTILE_LINE} refused: no ticket` },
+    ...{ exit_code: null, signal: null, log: [] },
+  };
+  return EventsAnswer.parse({ events: [stranger, ...workers.slice(0, 2).flatMap(({ id }) => eventsOf(id, now_ms))] });
 }
 
 /** The detail of one row, with log lines that grow with time. */

@@ -6,7 +6,7 @@ import { readPage } from '../../collector/page-files.ts';
 import type { PageFile } from '../../collector/page-files.ts';
 import type { JudgedTarget } from '../../collector/analysis/reachability.ts';
 import type { WorkersAnswer } from '../../wire/api.ts';
-import { detailAnswer, seriesAnswer } from './fleet.ts';
+import { detailAnswer, eventsAnswer, seriesAnswer } from './fleet.ts';
 import { judgedSamples, reachabilityAnswer } from './matrix.ts';
 
 const HEADERS = {
@@ -43,6 +43,7 @@ function answerApi(server: PageServer, url: URL, response: ServerResponse) {
   if (path.startsWith('/api/v1/reachability')) {
     return sendJson(response, 200, reachabilityAnswer(server.samples, url, Date.now()));
   }
+  if (path === '/api/v1/events') return sendJson(response, 200, eventsAnswer(server.fleet, Date.now()));
   const [, id, series] = /^\/api\/v1\/workers\/([^/]+)(\/series)?$/.exec(path) ?? [];
   const worker = server.fleet.workers.find((row) => row.id === id);
   if (worker === undefined) return sendJson(response, 404, { error: 'not_found', message: 'no such worker' });

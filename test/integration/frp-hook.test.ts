@@ -17,7 +17,7 @@ import { mintToken } from '../../collector/tokens.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
 import { deriveSecret, egressKeyId } from '../../platform/derive.ts';
-import { EventsAnswer } from '../../wire/api.ts';
+import { type EventRow, EventsAnswer } from '../../wire/api.ts';
 import { frpSecretLabel } from '../../wire/frp-names.ts';
 import { AttachAnswer } from '../../wire/frp.ts';
 import { parseToken } from '../../wire/token.ts';
@@ -141,6 +141,14 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
       return found ?? null;
     });
 
+  /** The newest such event of no worker, by what was said of itself. */
+  const unowned = (frp_user: string, pattern: RegExp): Promise<EventRow> =>
+    until(`an event of no worker by ${frp_user}: ${String(pattern)}`, 20_000, async () => {
+      const { events } = EventsAnswer.parse(await getJson(`${collector.url}/api/v1/events?of=collector`));
+      const found = events.find((event) => event.claimed?.frp_user === frp_user && pattern.test(event.detail));
+      return found ?? null;
+    });
+
   async function report(name: string, token: string, exposed: ReturnType<typeof frpRecord>['exposed']): Promise<void> {
     const sentAt = Date.now();
     const answer = await fetch(`${collector.url}/v1/reports`, {
@@ -188,6 +196,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
   it('refuses a stranger, a foreign ticket, and frp’s wrong token', async () => {
     const stranger = await frpc({ user: 'rig-1' });
     await stranger.said(/no ticket in metadatas/);
+    expect(await unowned('rig-1', /^Login of rig-1 refused: no ticket in metadatas/)).toMatchObject({ worker: null });
     // A ticket that somebody made up for a worker that is known.
     const made = workerTicketOf(tokenOf('rig-1')).replace(/.{5}$/, 'AAAAA');
     await (await frpc({ user: 'rig-1', ticket: made })).said(/not one of this collector/);
@@ -195,8 +204,16 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
     const foreign = await frpc({ user: 'rig-1', ticket: workerTicketOf(tokenOf('rig-2')) });
     await foreign.said(/another’s/);
     await refusal('rig-2', /^Login of rig-1 refused: the ticket is another’s/);
+    // A ticket of nobody whom the collector knows.
+    const unknown = workerTicketOf(tokenOf('rig-20')).replace(/.{5}$/, 'AAAAA');
+    await (await frpc({ user: 'rig-20', ticket: unknown })).said(/not one of this collector/);
+    await unowned('rig-20', /^Login of rig-20 refused: the ticket is not one of/);
+    // frps asks the hook before it looks at its token, and tells it nothing of what it then finds: the hook looks itself.
     const wrong = await worker('rig-2', { token: 'wrong' });
-    await wrong.said(/token in login doesn't match/);
+    await wrong.said(/frp’s token is another/);
+    await refusal('rig-2', /^Login of rig-2 refused: frp’s token is another/);
+    await (await frpc({ user: 'who', token: 'wrong' })).said(/no ticket in metadatas/);
+    await unowned('who', /no ticket/);
   });
 
   it('refuses names, ports and numbers that are not a worker’s to have', async () => {
@@ -285,12 +302,17 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
     await client.said(/start proxy success/);
     await client.said(new RegExp(`loot-${id}\\] start error: .*egress`));
     await client.said(/pool-a-00000000\] start error: .*egress/);
-    // It is nobody's event: the collector's log and its counters say it.
-    await until('the log', 5000, async () => logLines.find((line) => line.includes('unlisted_egress')) ?? null);
+    // They are no worker's events.
+    const refused = await unowned('_egress', new RegExp(`^NewProxy of _egress\\.loot-${id} refused: not of \\[\\[frp`));
+    expect(refused).toMatchObject({ worker: null, claimed: { frp_proxy: `_egress.loot-${id}` }, level: 'warn' });
+    await unowned('_egress', /^NewProxy of _egress\.pool-a-00000000 refused: not of/);
     const metrics = await (await fetch(`${collector.url}/metrics`)).text();
     expect(metrics).toMatch(/event="frp_refused_unlisted_egress"\} [1-9]/);
     const owner = await frpc({ user: '_owner', ticket: staffTicket(keys, 'owner', EXPIRES_S), proxies: [stcp('ssh')] });
     await owner.said(/start error: .*exposes nothing/);
+    await unowned('_owner', /^NewProxy of _owner\.ssh refused: .*exposes nothing/);
+    const csv = await (await fetch(`${collector.url}/api/v1/events.csv?of=collector`)).text();
+    expect(csv).toContain(`,,_egress,_egress.loot-${id},,frp_refused,warn,NewProxy of`);
   });
 
   it('shows no secret in the collector’s log', () => {

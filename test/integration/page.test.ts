@@ -228,12 +228,30 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(problems).toEqual([]);
   });
 
+  it('lists the events of all and of nobody, a stranger’s words as text', async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByRole('link', { name: 'Events' }).click();
+    const items = page.locator('.event-page .events li');
+    await items.first().getByText(`no worker, calls itself “${HOSTILE_LINE}”`).waitFor();
+    expect(await items.count()).toBe(9);
+    expect(await page.locator('img, iframe, object, #app script, [onerror], [onload]').count()).toBe(0);
+    expect(await page.getByRole('link', { name: 'CSV' }).getAttribute('href')).toMatch(/events\.csv/);
+    await page.getByRole('searchbox').fill('frp refused');
+    await expect.poll(() => items.count()).toBe(1);
+    expect(page.url()).toContain('#/events?q=');
+    await page.getByRole('searchbox').fill('rig-1');
+    await items.first().getByRole('link', { name: 'rig-1' }).click();
+    await page.getByRole('heading', { level: 1, name: 'rig-1', exact: true }).waitFor();
+    expect(problems).toEqual([]);
+  });
+
   it('fits a phone: only the table’s own box scrolls sideways', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     for (const [hash, drawn] of [
       ['#/', 'tr.row'],
       ['#/w/rig-1', '.plot canvas'],
       ['#/reachability', 'tr.endpoints'],
+      ['#/events', '.events li'],
     ] as const) {
       await page.goto(`${server.url}/${hash}`);
       await page.locator(drawn).first().waitFor();
