@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: pure logic beside its source. integration: real processes and sockets on loopback, the built file among them; one file
-// at a time, because they measure and the machine may have two cores. long: the same, for what takes too long for every `npm test`.
+// at a time, because they measure and the machine may have two cores. long: the same, for what takes too long for every `npm test`,
+// or needs the real frp, which Go has to build first.
 // lab: with a real Docker engine or network namespaces.
 export default defineConfig({
   test: {

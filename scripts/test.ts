@@ -1,5 +1,7 @@
-// npm test: checks, unit tests, integration tests. Under five minutes on two cores and without Docker.
-// With --lab the long tests and the lab (a real Docker engine, see scripts/lab.ts) follow, and the last line counts all.
+// npm test: checks, unit tests, integration tests. Under five minutes on two cores, without Docker and without Go.
+// With --lab the long tests (the real frp among them) and the lab (a real Docker engine, see scripts/lab.ts) follow, and the last
+// line counts all.
+import { frpMissing } from '../test/frp/binaries.ts';
 import { runLab } from './lab.ts';
 import { close, runProjects, runShown, sum, type Counts } from './vitest.ts';
 
@@ -12,6 +14,9 @@ async function checksAndUnits(): Promise<Counts[]> {
 const [computed, integration] = await Promise.all([checksAndUnits(), runProjects('integration', ['integration'])]);
 const counts = [...computed, integration];
 if (process.argv.includes('--lab')) {
+  const isCi = process.env['CI'] === 'true';
+  const missing = await frpMissing();
+  if (missing !== null) console.log(`tests with the real frp ${isCi ? 'cannot run' : 'skipped'}: ${missing}`);
   counts.push(await runProjects('long', ['long']));
   counts.push(await runLab());
 }

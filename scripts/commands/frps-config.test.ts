@@ -1,19 +1,13 @@
-// The command on a data folder of its own; what it writes is read by the real frps and frpc where they can be had.
+// The command on a data folder of its own. That the real frps and frpc take what it writes: test/long/frp-config.test.ts.
 import { X509Certificate } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect } from 'node:tls';
-import { execa } from 'execa';
 import { parse } from 'smol-toml';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { freeLoopbackPort } from '../../entrypoint/ports.ts';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { egressKeyId } from '../../platform/derive.ts';
 import { forgetSecrets } from '../../platform/secrets.ts';
-import { spawnGroup } from '../../platform/process.ts';
 import { parseFrpUrl } from '../../stratum/frp-url.ts';
-import { frpBinaries, frpMissing } from '../../test/frp/binaries.ts';
 import { parseFrpTicket } from '../../wire/frp-names.ts';
 import { run } from './frps-config.ts';
 
@@ -171,37 +165,3 @@ it.each([
 ])('refuses %j', async (argv, words) => {
   expect(await cli(...argv)).toEqual([64, expect.stringContaining(words)]);
 });
-
-const missing = await frpMissing();
-describe.skipIf(missing !== null)('the real frps and frpc', () => {
-  it('take what was written, and frps shows the certificate to every name', { timeout: 600_000 }, async () => {
-    const { frps, frpc } = await frpBinaries();
-    const port = await freeLoopbackPort();
-    await writeFile(join(dir, 'collector.toml'), `[frp]\naddresses = ["frp://tun.example.org:${port}"]\n${EXPORT}`);
-    await answer(...HOST, '--other', 'a.example', '--mux-off', '--egress', '--bare', '--port', String(port));
-    for (const name of ['frps', 'frps-nomux']) await execa(frps, ['verify', '-c', join(dir, 'frps', `${name}.toml`)]);
-    for (const name of ['frpc-egress', 'frpc-egress-nomux'])
-      await execa(frpc, ['verify', '-c', join(dir, 'frps', `${name}.toml`)]);
-    const argv = ['setpriv', '--pdeathsig', 'KILL', frps, '-c', join(dir, 'frps/frps.toml')];
-    const server = spawnGroup({ argv, env: { PATH: process.env['PATH'] ?? '' }, stdout: 'ignore', stderr: 'ignore' });
-    try {
-      const ca = await readFile(join(dir, 'frp-ca.pem'), 'utf8');
-      for (const servername of ['tun.example.org', 'a.example'])
-        await expect.poll(() => isTrusted(port, servername, ca), { timeout: 10_000 }).toBe(true);
-    } finally {
-      server.kill('SIGKILL');
-    }
-  });
-});
-
-async function isTrusted(port: number, servername: string, ca: string): Promise<boolean> {
-  const socket = connect({ host: '127.0.0.1', port, servername, ca });
-  try {
-    await once(socket, 'secureConnect');
-    return socket.authorized;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}

@@ -242,8 +242,16 @@ export async function until<T>(look: () => Promise<T | false | undefined>, limit
   throw new Error('the condition did not come true');
 }
 
-/** The program itself, behind version managers' shims. */
-async function realPathOf(name: string): Promise<string> {
+const realPaths = new Map<string, Promise<string>>();
+
+/** The program itself, behind version managers' shims. Looked up once: every rig asks for some twenty of them. */
+function realPathOf(name: string): Promise<string> {
+  const found = realPaths.get(name) ?? lookUp(name);
+  realPaths.set(name, found);
+  return found;
+}
+
+async function lookUp(name: string): Promise<string> {
   if (name === 'python3') return (await execa('python3', ['-c', 'import sys;print(sys.executable)'])).stdout;
   return (await execa('bash', ['-c', 'type -P "$1"', 'type', name])).stdout;
 }
