@@ -162,6 +162,16 @@ describe('the example file', () => {
     expect(found).toMatchObject({ config: { name: 'frankfurt-1', resolvers: ['192.0.2.53'] } });
   });
 
+  it('takes hashrates of the operator’s own, and says what is wrong with one', () => {
+    const own = '[[expect]]\nmodel = "RTX 3070"\nalgo = "kawpow"\nrate_hs = 28_500_000\n';
+    const found = read(`${own}${own.replace('28_500_000', '2.5e7')}power_limit_w = 130\nspread = 0.05\n`);
+    expect('config' in found ? found.config.expect : found).toEqual([
+      { model: 'RTX 3070', algo: 'kawpow', power_limit_w: null, rate_hs: 28_500_000, spread: 0.1 },
+      { model: 'RTX 3070', algo: 'kawpow', power_limit_w: 130, rate_hs: 25_000_000, spread: 0.05 },
+    ]);
+    expect(complaints(own.replace('28_500_000', '0'))).toEqual([expect.stringMatching(/^expect\[0\]\.rate_hs: /)]);
+  });
+
   it('shows the defaults of all limits', () => {
     const [untilGeo = ''] = EXAMPLE.split('[geo]');
     const lines = untilGeo.split('\n').filter((line) => line.startsWith('[control]') || /^#= \w+ = [0-9]+$/.test(line));

@@ -11,6 +11,7 @@ import { parsePoolUrl } from '../stratum/pool-url.ts';
 import { DIALECTS } from '../wire/dialect.ts';
 import type { Target } from '../wire/reachability.ts';
 import { type FrpConfig, FrpTable, frpConfigOf } from './frp/settings.ts';
+import { type OwnRate, OwnRateTable, ownRateOf } from './judge/own-rates.ts';
 import { type PoolApi, PoolApiTables, poolApisOf } from './pool-api/settings.ts';
 import { AsnFileError, AsnTable } from './networks/asn-table.ts';
 
@@ -46,9 +47,12 @@ export interface CollectorConfig {
   frp: FrpConfig | null;
   /** Pools that tell what they credit to our workers. */
   pool_apis: readonly PoolApi[];
+  /** Hashrates that the operator knows better than the reference table. */
+  expect: readonly OwnRate[];
 }
 
 const ENDPOINTS_MAX = 1000;
+const OWN_RATES_MAX = 1000;
 const HOST_NAME = /^(?=.{1,253}$)[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 
 const Url = z.string().transform((text, context) => {
@@ -100,6 +104,7 @@ const File = z.strictObject({
   geo: z.strictObject({ asn_csv: z.union([z.string(), z.array(z.string()).max(16)]).default([]) }).prefault({}),
   frp: FrpTable.optional(),
   pool_api: PoolApiTables,
+  expect: z.array(OwnRateTable).max(OWN_RATES_MAX).default([]),
 });
 
 /** The configuration of a collector without a file. */
@@ -163,6 +168,7 @@ function configOf(
     asns,
     frp: file.frp === undefined ? null : frpConfigOf(file.frp, resolvePath),
     pool_apis: poolApisOf(file.pool_api),
+    expect: file.expect.map(ownRateOf),
   };
 }
 

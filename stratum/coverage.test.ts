@@ -1,28 +1,11 @@
 // Whether an interval holds the truth as often as it says: seeded simulations of miners whose rate is known.
 import { describe, expect, it } from 'vitest';
+import { poisson, seeded } from '../test/fakes/random.ts';
 import { deliveredRate } from './interval.ts';
 import { addShare } from './rate-ring.ts';
 
 const WINDOWS = 20_000;
 const CONFIDENCE = 0.95;
-
-/** Mulberry32: a small seeded generator, so that a simulation gives the same answer every time. */
-function seeded(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
-/** Shares that a miner finds in a time in which `mean` are expected: exponential gaps, as hashing makes them. */
-function sharesFound(mean: number, random: () => number): number {
-  let n = -1;
-  for (let t = 0; t < mean; n += 1) t -= Math.log(1 - random());
-  return n;
-}
 
 /** A stretch of the window in which the pool asked for this work per share. */
 interface Stretch {
@@ -38,7 +21,7 @@ function coverage(stretches: readonly Stretch[], seed: number): number {
   const known = new Map<string, boolean>();
   let covered = 0;
   for (let i = 0; i < WINDOWS; i += 1) {
-    const counts = stretches.map(({ mean }) => sharesFound(mean, random));
+    const counts = stretches.map(({ mean }) => poisson(mean, random));
     const key = counts.join();
     let isInside = known.get(key);
     if (isInside === undefined) {

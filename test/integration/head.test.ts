@@ -18,7 +18,7 @@ import {
   until,
   type StandInRelease,
 } from './head-harness.ts';
-import { seeded } from '../sweep/sweep.ts';
+import { seeded } from '../fakes/random.ts';
 
 /** The folder that the runtime was put into: the only one with a program of that name. */
 async function runtimeOf(rig: HeadRig): Promise<string> {

@@ -9,7 +9,8 @@ import { buildPage } from '../../scripts/release/page.ts';
 import { buildRelease } from '../../scripts/release/release.ts';
 import { startFleet, until, type Fleet } from '../rig/fleet.ts';
 import { FORMS } from '../sweep/damage.ts';
-import { runSweep, seeded } from '../sweep/sweep.ts';
+import { seeded } from '../fakes/random.ts';
+import { runSweep } from '../sweep/sweep.ts';
 
 const OUT = '.cache/sweep-release';
 const BOOTS = 40;

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import { spawnGroup } from '../../platform/process.ts';
 import { HEAD_BYTES, PART_ONE_BYTES } from '../../scripts/release/head.ts';
+import { seeded } from '../fakes/random.ts';
 import { buildRelease } from '../../scripts/release/release.ts';
 import { casesOf, damage, type Case, type Form, type Layout } from './damage.ts';
 
@@ -73,17 +74,6 @@ export async function runSweep(o: SweepOptions): Promise<SweepResult> {
     await bench.close();
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-/** Numbers in [0, 1) that are the same for the same seed (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed | 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t ^= t + Math.imul(t ^ (t >>> 7), 61 | t);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 /** What was run of the script, one entry for each time that bash began to read it: the last line that a command stood in. */
