@@ -1,7 +1,7 @@
 // Kill-safe files: a reader sees the old content or the new one, whole, whatever dies in between.
 import { randomBytes } from 'node:crypto';
 import { statSync } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { SpotrigError, isErrno } from './errors.ts';
 
@@ -34,6 +34,23 @@ export async function makeDir(path: string, mode = 0o700): Promise<void> {
 
 /** Writes a file whole: temp file beside it, fsync, rename, fsync of the folder. `mode` is of the new file (default 0600). */
 export async function writeFileDurable(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  await writeBeside(path, data, mode, rename);
+}
+
+/** As writeFileDurable, for a file that must not be there yet: throws EEXIST where it is, and leaves that one alone. */
+export async function writeNewFileDurable(path: string, data: string | Uint8Array, mode = 0o600): Promise<void> {
+  await writeBeside(path, data, mode, async (temp) => {
+    await link(temp, path); // unlike a rename it never replaces
+    await rm(temp);
+  });
+}
+
+async function writeBeside(
+  path: string,
+  data: string | Uint8Array,
+  mode: number,
+  place: (temp: string, path: string) => Promise<void>,
+): Promise<void> {
   const temp = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
     const file = await open(temp, 'wx', mode);
@@ -43,7 +60,7 @@ export async function writeFileDurable(path: string, data: string | Uint8Array, 
     } finally {
       await file.close();
     }
-    await rename(temp, path);
+    await place(temp, path);
   } catch (error) {
     await rm(temp, { force: true });
     throw error;

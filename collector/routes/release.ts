@@ -12,6 +12,7 @@ const FILES = [
   { name: 'entrypoint.sh', type: 'text/x-shellscript' },
   { name: 'loader.sh', type: 'text/x-shellscript' },
   { name: 'manifest.json', type: 'application/json' },
+  { name: 'SHA256SUMS', type: 'text/plain' },
 ] as const;
 
 interface Served {

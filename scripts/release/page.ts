@@ -5,7 +5,8 @@ import { build } from 'esbuild';
 import { writeFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError } from '../../platform/errors.ts';
 import { sha256Of } from './head.ts';
-import { ROOT, type ReleaseFile } from './release.ts';
+import type { ReleaseFile } from './manifest.ts';
+import { ROOT } from './release.ts';
 
 /** Bundles the page into the folder `out`, which is its alone, and returns what it wrote. Files of earlier builds are removed. */
 export async function buildPage(o: { out: string }): Promise<ReleaseFile[]> {

@@ -3,9 +3,11 @@ import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Metafile } from 'esbuild';
 import { writeFileDurable } from '../../platform/durable-file.ts';
 import { bundleWorker } from './bundle.ts';
 import { fillHead, sha256Of, type BakedFile } from './head.ts';
+import { artifactName, type Manifest, type ReleaseFile } from './manifest.ts';
 import { makeRuntime, type XzMode } from './runtime.ts';
 import { readReleaseSettings } from './settings.ts';
 
@@ -13,8 +15,6 @@ import { readReleaseSettings } from './settings.ts';
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 export interface ReleaseOptions {
-  /** Folder that gets the release; made when absent. */
-  out: string;
   /** The worker's entry file, relative to the repository. Default entrypoint/main.ts. */
   entry?: string;
   xz: XzMode;
@@ -29,22 +29,42 @@ export interface ReleaseOptions {
   cacheDir?: string;
 }
 
-export interface ReleaseFile extends BakedFile {
+/** A file of a release, with its bytes. */
+export interface ComposedFile {
   /** Path under the release's folder. */
   name: string;
+  bytes: Buffer;
   what: string;
+  mode: number;
 }
 
-export interface Manifest {
+/** A release in memory: artefacts first, since the scripts that follow refer to them. */
+export interface Composed {
   version: string;
   /** Version of the Node that the worker runs on. */
   node: string;
-  files: ReleaseFile[];
+  files: ComposedFile[];
+  /** What went into the payload, by esbuild. */
+  meta: Metafile;
 }
 
-/** Builds a release into `out`. The same commit, settings and tool versions give the same bytes. */
-export async function buildRelease(o: ReleaseOptions): Promise<Manifest> {
+/** Builds a release into `out`, without a signature. The same commit, settings and tool versions give the same bytes. */
+export async function buildRelease(o: ReleaseOptions & { out: string }): Promise<Manifest> {
   const out = resolve(o.out);
+  const { version, node, files, meta } = await composeRelease(o);
+  await mkdir(join(out, 'artifacts'), { recursive: true });
+  for (const { name, bytes, mode } of files) await writeFileDurable(join(out, name), bytes, mode);
+  const manifest: Manifest = { version, node, files: files.map(listed) };
+  await mkdir(join(out, 'meta'), { recursive: true });
+  await writeFileDurable(join(out, 'meta/worker.json'), `${JSON.stringify(meta)}\n`, 0o644);
+  // Last: whoever reads the manifest finds all that it names.
+  await writeFileDurable(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, 0o644);
+  await pruneArtifacts(out, manifest.files);
+  return manifest;
+}
+
+/** Makes every file of a release but the manifest. */
+export async function composeRelease(o: ReleaseOptions): Promise<Composed> {
   const settings = await readReleaseSettings(o.settingsPath ?? join(ROOT, 'release.toml'));
   const { version } = await readPackage(join(ROOT, 'package.json'));
   o.log('bundling the worker');
@@ -79,46 +99,30 @@ export async function buildRelease(o: ReleaseOptions): Promise<Manifest> {
     },
   );
 
-  const writer = new ReleaseWriter(out);
-  await writer.artifact(payload, 'payload: the worker, one CommonJS file');
-  await writer.artifact(partTwo, 'part two of the head, for healing');
-  if (runtime.xz !== null) await writer.artifact(runtime.xz, 'Node runtime, xz');
-  await writer.artifact(runtime.gz, 'Node runtime, gzip');
-  await writer.file('loader.sh', head, 'the head alone: fetches the payload', 0o755);
-  await writer.file('entrypoint.sh', Buffer.concat([head, payload]), 'head and payload', 0o755);
-  const manifest: Manifest = { version, node: nodePackage.version, files: writer.files };
-  await mkdir(join(out, 'meta'), { recursive: true });
-  await writeFileDurable(join(out, 'meta/worker.json'), `${JSON.stringify(meta)}\n`, 0o644);
-  // Last: whoever reads the manifest finds all that it names.
-  await writeFileDurable(join(out, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`, 0o644);
-  await writer.prune();
-  return manifest;
+  const files: ComposedFile[] = [];
+  const artifact = (bytes: Buffer, what: string): void => {
+    files.push({ name: artifactName(sha256Of(bytes)), bytes, what, mode: 0o644 });
+  };
+  artifact(payload, 'payload: the worker, one CommonJS file');
+  artifact(partTwo, 'part two of the head, for healing');
+  if (runtime.xz !== null) artifact(runtime.xz, 'Node runtime, xz');
+  artifact(runtime.gz, 'Node runtime, gzip');
+  files.push({ name: 'loader.sh', bytes: head, what: 'the head alone: fetches the payload', mode: 0o755 });
+  const whole = Buffer.concat([head, payload]);
+  files.push({ name: 'entrypoint.sh', bytes: whole, what: 'head and payload', mode: 0o755 });
+  return { version, node: nodePackage.version, files, meta };
 }
 
-class ReleaseWriter {
-  readonly files: ReleaseFile[] = [];
-  readonly #out: string;
+/** A file as a manifest lists it. */
+export function listed({ name, bytes, what }: Pick<ComposedFile, 'name' | 'bytes' | 'what'>): ReleaseFile {
+  return { name, ...baked(bytes), what };
+}
 
-  constructor(out: string) {
-    this.#out = out;
-  }
-
-  async artifact(bytes: Buffer, what: string): Promise<void> {
-    await mkdir(join(this.#out, 'artifacts'), { recursive: true });
-    await this.file(`artifacts/${sha256Of(bytes)}`, bytes, what, 0o644);
-  }
-
-  async file(name: string, bytes: Buffer, what: string, mode: number): Promise<void> {
-    await writeFileDurable(join(this.#out, name), bytes, mode);
-    this.files.push({ name, ...baked(bytes), what });
-  }
-
-  /** Removes artefacts of earlier builds. */
-  async prune(): Promise<void> {
-    const kept = new Set(this.files.map((file) => file.name));
-    for (const name of await readdir(join(this.#out, 'artifacts'))) {
-      if (!kept.has(`artifacts/${name}`)) await rm(join(this.#out, 'artifacts', name), { force: true });
-    }
+/** Removes artefacts that are not listed: those of an earlier release, and what a kill left. */
+export async function pruneArtifacts(out: string, files: readonly ReleaseFile[]): Promise<void> {
+  const kept = new Set(files.map((file) => file.name));
+  for (const name of await readdir(join(out, 'artifacts'))) {
+    if (!kept.has(`artifacts/${name}`)) await rm(join(out, 'artifacts', name), { force: true });
   }
 }
 

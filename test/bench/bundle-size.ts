@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Metafile } from 'esbuild';
-import type { Manifest } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
 import { plain, type Bench, type Findings, type Measurement, type Row } from './measurement.ts';
 
 const INPUTS_SHOWN = 5;

@@ -5,7 +5,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { MinerRelease } from '../../miners/releases.ts';
 import { buildPage } from '../../scripts/release/page.ts';
-import { buildRelease, type Manifest } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
+import { buildRelease } from '../../scripts/release/release.ts';
 import { tarGz } from '../fakes/archives.ts';
 import { bundlePracticeMiner } from '../rig/bundle.ts';
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { present } from './head-harness.ts';
 import { HEAD_BYTES, sha256Of } from '../../scripts/release/head.ts';
-import { buildRelease, type Manifest, type ReleaseOptions } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
+import { buildRelease, type ReleaseOptions } from '../../scripts/release/release.ts';
 
 let dir: string;
 const lines: string[] = [];

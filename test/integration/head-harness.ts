@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { sha256Of } from '../../scripts/release/head.ts';
-import { buildRelease, type Manifest } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
+import { buildRelease } from '../../scripts/release/release.ts';
 
 /** A token of the right form; its mac is the secret that must not show anywhere. */
 export const MAC = 'm'.repeat(43);

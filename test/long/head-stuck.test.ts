@@ -3,7 +3,7 @@ import { cp, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, inject, it } from 'vitest';
-import type { Manifest } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
 import { startFleet, until } from '../rig/fleet.ts';
 
 /** The release that the tests boot, in a folder of its own, and what moves an artefact out of it and back. */
