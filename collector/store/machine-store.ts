@@ -1,4 +1,7 @@
-// The part of the store that judges machines over time: sums of minutes and hours that outlive the raw records, and what pools credit.
+// The part of the store about machines over time: sums of minutes and hours that outlive the raw records, what pools credit, what was
+// ordered, the black list, and what is advised, with the changes that are still to be told.
+import type { Blacklist } from '../../wire/blacklist.ts';
+import type { OrderRegistration } from '../../wire/orders.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
 
 /** Spans that records are summed over; unix time is cut at their multiples. */
@@ -30,8 +33,48 @@ export interface Rollup {
   temperature_max_c: number | null;
 }
 
+/** What is advised about a machine now. */
+export interface StoredAdvice {
+  /** The worker's name. */
+  machine: string;
+  at_ms: number;
+  /** JSON of the judge's whole finding. */
+  body: string;
+}
+
+/** A change of advice that is to be told. Ids ascend in the order of the changes and are never given twice. */
+export interface StoredChange {
+  id: number;
+  machine: string;
+  at_ms: number;
+  /** JSON of what is told. */
+  body: string;
+}
+
 /** Times are unix ms of the collector's clock. Methods reject like the store's. */
 export interface MachineStore {
+  /** The same (server, worker, placed_at) again replaces what it said before. */
+  addOrders(orders: readonly OrderRegistration[]): Promise<void>;
+  /** Newest first; of one worker or of all. */
+  orders(query: { worker?: string; limit: number }): Promise<OrderRegistration[]>;
+
+  blacklist(): Promise<Blacklist>;
+  /** Adds entries; one that is there gets the new reason and moment. */
+  addToBlacklist(entries: Pick<Blacklist, 'servers' | 'hosts'>): Promise<void>;
+  /** Returns how many of these were there. */
+  dropFromBlacklist(ids: { servers: readonly number[]; hosts: readonly string[] }): Promise<number>;
+
+  /** Replaces the advice about these machines, and adds changes to be told, in one commit. */
+  keepAdvice(advice: readonly StoredAdvice[], changes: readonly Omit<StoredChange, 'id'>[]): Promise<void>;
+  /** Of every machine, by name. */
+  advice(): Promise<StoredAdvice[]>;
+  /** Forgets machines that are gone. */
+  dropAdvice(machines: readonly string[]): Promise<void>;
+  /** Changes that nobody has acknowledged, oldest first. */
+  untold(limit: number): Promise<StoredChange[]>;
+  /** These were acknowledged, or are given up: all up to this id. */
+  told(up_to_id: number): Promise<void>;
+
   /** Adds records that no sum has yet, at most so many, each once whenever it came; returns how many. */
   rollUp(max_records: number): Promise<number>;
   /** Oldest first, spans without a record left out; where there are more than `limit`, the newest `limit`. */

@@ -179,4 +179,36 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT;
   CREATE INDEX own_events_at ON own_events (at_ms);
   `,
+  `
+  -- placed_at in one form of ISO 8601 (UTC, milliseconds), so that its order is that of time.
+  CREATE TABLE orders (
+    worker TEXT NOT NULL,
+    server INTEGER NOT NULL,
+    placed_at TEXT NOT NULL,
+    body TEXT NOT NULL,
+    UNIQUE (worker, server, placed_at)
+  ) STRICT;
+  CREATE INDEX orders_by_age ON orders (placed_at);
+
+  CREATE TABLE blacklist (
+    kind TEXT NOT NULL,
+    id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    at TEXT NOT NULL,
+    PRIMARY KEY (kind, id)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE advice (
+    machine TEXT PRIMARY KEY,
+    at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  -- AUTOINCREMENT: an id is never given twice, so that who is told of changes knows one that comes again.
+  CREATE TABLE advice_changes (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    machine TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ];

@@ -1,7 +1,9 @@
-// Machines over time, on SQLite: sums of minutes and hours, and what pools credit.
+// Machines over time, on SQLite.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Blacklist } from '../../wire/blacklist.ts';
+import type { OrderRegistration } from '../../wire/orders.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
-import type { MachineStore, Rollup, RollupSpan } from './machine-store.ts';
+import type { MachineStore, Rollup, RollupSpan, StoredAdvice, StoredChange } from './machine-store.ts';
 import { ROLLUP_KINDS, type RollupRecord, addToRollup, emptyRollup, spanStart } from './rollup-sums.ts';
 
 const SUMS = [
@@ -46,7 +48,29 @@ const SQL = {
     WHERE worker = ? AND at_ms >= ? ORDER BY at_ms DESC, figure_id DESC LIMIT ?`,
   pruneFigures: `DELETE FROM pool_figures WHERE figure_id IN
     (SELECT figure_id FROM pool_figures ORDER BY figure_id LIMIT ?) AND at_ms < ?`,
+
+  addOrder: `INSERT INTO orders (worker, server, placed_at, body) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET body = excluded.body`,
+  orders: 'SELECT body FROM orders ORDER BY placed_at DESC, worker, server LIMIT ?',
+  ordersOf: 'SELECT body FROM orders WHERE worker = ? ORDER BY placed_at DESC, server LIMIT ?',
+  pruneOrders: 'DELETE FROM orders WHERE rowid IN (SELECT rowid FROM orders WHERE placed_at < ? LIMIT ?)',
+
+  blacklist: 'SELECT kind, id, reason, at FROM blacklist ORDER BY kind, at, id',
+  addBlack: `INSERT INTO blacklist (kind, id, reason, at) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET reason = excluded.reason, at = excluded.at`,
+  dropBlack: 'DELETE FROM blacklist WHERE kind = ? AND id = ?',
+
+  keepAdvice: `INSERT INTO advice (machine, at_ms, body) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET at_ms = excluded.at_ms, body = excluded.body`,
+  advice: 'SELECT machine, at_ms, body FROM advice ORDER BY machine',
+  dropAdvice: 'DELETE FROM advice WHERE machine = ?',
+  addChange: 'INSERT INTO advice_changes (machine, at_ms, body) VALUES (?, ?, ?)',
+  untold: 'SELECT id, machine, at_ms, body FROM advice_changes ORDER BY id LIMIT ?',
+  told: 'DELETE FROM advice_changes WHERE id <= ?',
 } as const;
+
+/** An order may stand for 20 days, and its machine's history is of use for some time after it. */
+const ORDERS_KEPT_MS = 90 * 86_400_000;
 
 interface UnsummedRow {
   record_id: number;
@@ -54,6 +78,12 @@ interface UnsummedRow {
   kind: string;
   at_ms: number;
   body: string;
+}
+interface BlackRow {
+  kind: 'server' | 'host';
+  id: string;
+  reason: string;
+  at: string;
 }
 type FigureRow = Omit<PoolFigure, 'listed'> & { listed: 0 | 1 };
 
@@ -122,10 +152,83 @@ export class SqliteMachines implements MachineStore {
     });
   }
 
+  addOrders(orders: readonly OrderRegistration[]): Promise<void> {
+    return this.#o.write(() => {
+      for (const order of orders) {
+        const placed_at = new Date(order.placed_at).toISOString();
+        this.#sql.addOrder.run(order.worker, order.server, placed_at, JSON.stringify({ ...order, placed_at }));
+      }
+    });
+  }
+
+  orders({ worker, limit }: { worker?: string; limit: number }): Promise<OrderRegistration[]> {
+    return this.#o.read(() => {
+      const rows = worker === undefined ? this.#sql.orders.all(limit) : this.#sql.ordersOf.all(worker, limit);
+      return rows.map((row) => JSON.parse(String(row['body'])) as OrderRegistration);
+    });
+  }
+
+  blacklist(): Promise<Blacklist> {
+    return this.#o.read(() => {
+      const rows = this.#sql.blacklist.all() as unknown as BlackRow[];
+      const of = (kind: BlackRow['kind']): BlackRow[] => rows.filter((row) => row.kind === kind);
+      return {
+        v: 1,
+        servers: of('server').map(({ id, reason, at }) => ({ id: Number(id), reason, at })),
+        hosts: of('host').map(({ id, reason, at }) => ({ id, reason, at })),
+      };
+    });
+  }
+
+  addToBlacklist({ servers, hosts }: Pick<Blacklist, 'servers' | 'hosts'>): Promise<void> {
+    return this.#o.write(() => {
+      for (const { id, reason, at } of servers) this.#sql.addBlack.run('server', String(id), reason, at);
+      for (const { id, reason, at } of hosts) this.#sql.addBlack.run('host', id, reason, at);
+    });
+  }
+
+  dropFromBlacklist({ servers, hosts }: { servers: readonly number[]; hosts: readonly string[] }): Promise<number> {
+    return this.#o.write(() => {
+      let gone = 0;
+      for (const id of servers) gone += Number(this.#sql.dropBlack.run('server', String(id)).changes);
+      for (const id of hosts) gone += Number(this.#sql.dropBlack.run('host', id).changes);
+      return gone;
+    });
+  }
+
+  keepAdvice(advice: readonly StoredAdvice[], changes: readonly Omit<StoredChange, 'id'>[]): Promise<void> {
+    return this.#o.write(() => {
+      for (const { machine, at_ms, body } of advice) this.#sql.keepAdvice.run(machine, at_ms, body);
+      for (const { machine, at_ms, body } of changes) this.#sql.addChange.run(machine, at_ms, body);
+    });
+  }
+
+  advice(): Promise<StoredAdvice[]> {
+    return this.#o.read(() => this.#sql.advice.all() as unknown as StoredAdvice[]);
+  }
+
+  dropAdvice(machines: readonly string[]): Promise<void> {
+    return this.#o.write(() => {
+      for (const machine of machines) this.#sql.dropAdvice.run(machine);
+    });
+  }
+
+  untold(limit: number): Promise<StoredChange[]> {
+    return this.#o.read(() => this.#sql.untold.all(limit) as unknown as StoredChange[]);
+  }
+
+  told(up_to_id: number): Promise<void> {
+    return this.#o.write(() => {
+      this.#sql.told.run(up_to_id);
+    });
+  }
+
   /** Part of the store's own pruning, after the records went. */
   prune(before_ms: number, max_rows: number): number {
     this.#sql.restartCursor.run();
-    return Number(this.#sql.pruneFigures.run(max_rows, before_ms).changes);
+    const orders_before = new Date(before_ms - ORDERS_KEPT_MS).toISOString();
+    const orders = Number(this.#sql.pruneOrders.run(orders_before, max_rows).changes);
+    return orders + Number(this.#sql.pruneFigures.run(max_rows, before_ms).changes);
   }
 
   #addSums(found: readonly UnsummedRow[]): void {
