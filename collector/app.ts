@@ -15,6 +15,7 @@ import { controlRoute } from './routes/control.ts';
 import { helloRoute } from './routes/hello.ts';
 import { loginRoutes } from './routes/login.ts';
 import { metricsRoute } from './routes/metrics.ts';
+import { orderRoutes } from './routes/orders.ts';
 import { pageRoutes } from './routes/page.ts';
 import { reachabilityRoutes } from './routes/reachability.ts';
 import { readerRoutes } from './routes/reader.ts';
@@ -84,6 +85,7 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
     browser.register(async (reader) => {
       reader.addHook('onRequest', async (request) => requireReader(request, deps));
       readerRoutes(reader, deps);
+      orderRoutes(reader, deps);
       reachabilityRoutes(reader, deps);
       metricsRoute(reader, deps);
     });

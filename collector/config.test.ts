@@ -105,6 +105,21 @@ describe('collector.toml', () => {
     expect(networkOf('5.8.1.1', found.config.asns)).toMatchObject({ key: 'AS8359', country: 'RU' });
   });
 
+  it('knows pools that tell what they credit, and a webhook with its secret', () => {
+    const table = (name: string) =>
+      `[[pool_api]]\nname = "${name}"\nform = "miningcore"\nurl = "https://api.example/a"\nhosts = ["pool.example"]\n`;
+    const found = read(table('a'));
+    expect('config' in found ? found.config.pool_apis : found).toMatchObject([
+      { worker: '{worker}', every_ms: 120_000 },
+    ]);
+    expect(complaints(`${table('a')}worker = "x"`)).toEqual([expect.stringContaining('pool_api[0].worker')]);
+    expect(complaints(table('a') + table('a'))).toEqual([expect.stringContaining('two have one name')]);
+    const hook = '[webhook]\nurl = "https://bot.example/"\nsecret_file = "short.txt"';
+    expect(complaints(hook)).toEqual([expect.stringContaining('webhook.secret_file: cannot read')]);
+    writeFileSync(join(dir, 'short.txt'), 'short\n');
+    expect(complaints(hook)).toEqual([expect.stringContaining('16 characters or more')]);
+  });
+
   it('is what the flag names, or what lies in the data folder; a wrong one is a wrong setting', () => {
     writeFileSync(join(dir, 'collector.toml'), 'name = "here"');
     writeFileSync(join(dir, 'wrong.toml'), 'name = 7');
@@ -157,6 +172,7 @@ describe('the example file', () => {
   it('is taken, as it is and with its optional keys', () => {
     expect('config' in read(EXAMPLE)).toBe(true);
     writeFileSync(join(dir, 'ip2asn-combined.tsv'), '');
+    writeFileSync(join(dir, 'webhook-secret.txt'), 'a secret of the test');
     const found = read(EXAMPLE.replaceAll(/^#= /gm, ''));
     expect(found).not.toHaveProperty('complaints');
     expect(found).toMatchObject({ config: { name: 'frankfurt-1', resolvers: ['192.0.2.53'] } });

@@ -14,6 +14,7 @@ import { type FrpConfig, FrpTable, frpConfigOf } from './frp/settings.ts';
 import { type OwnRate, OwnRateTable, ownRateOf } from './judge/own-rates.ts';
 import { type PoolApi, PoolApiTables, poolApisOf } from './pool-api/settings.ts';
 import { AsnFileError, AsnTable } from './networks/asn-table.ts';
+import { type Webhook, WebhookTable, webhookOf } from './webhook/settings.ts';
 
 /** The file's name in the data folder, where no other is named. */
 export const CONFIG_FILE = 'collector.toml';
@@ -49,6 +50,8 @@ export interface CollectorConfig {
   pool_apis: readonly PoolApi[];
   /** Hashrates that the operator knows better than the reference table. */
   expect: readonly OwnRate[];
+  /** null: nobody is told of changes of advice. */
+  webhook: Webhook | null;
 }
 
 const ENDPOINTS_MAX = 1000;
@@ -105,6 +108,7 @@ const File = z.strictObject({
   frp: FrpTable.optional(),
   pool_api: PoolApiTables,
   expect: z.array(OwnRateTable).max(OWN_RATES_MAX).default([]),
+  webhook: WebhookTable.optional(),
 });
 
 /** The configuration of a collector without a file. */
@@ -169,6 +173,7 @@ function configOf(
     frp: file.frp === undefined ? null : frpConfigOf(file.frp, resolvePath),
     pool_apis: poolApisOf(file.pool_api),
     expect: file.expect.map(ownRateOf),
+    webhook: file.webhook === undefined ? null : webhookOf(file.webhook, resolvePath),
   };
 }
 

@@ -22,6 +22,7 @@ import { keepRolling } from './rolling.ts';
 import { HELP, type Settings, readSettings } from './settings.ts';
 import { lockFolder } from './store/sqlite-file.ts';
 import { openSqliteStore } from './store/sqlite.ts';
+import { deliverChanges } from './webhook/deliver.ts';
 
 /** The database's name in the data folder. */
 export const DATABASE_FILE = 'collector.sqlite';
@@ -62,6 +63,7 @@ export async function runCollector(argv: readonly string[], signal?: AbortSignal
 async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
   const logger = createLogger({ name: 'collector', level: settings.log_level });
   if (settings.admin_token !== null) registerSecret(settings.admin_token);
+  if (settings.config.webhook !== null) registerSecret(settings.config.webhook.secret);
   let unlock = (): void => {};
   try {
     await makeDir(settings.data_dir);
@@ -88,6 +90,13 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       ...{ apis: config.pool_apis, store, clock: realClock, random: Math.random, logger, counters },
       signal: ended.signal,
     });
+    const telling =
+      config.webhook === null
+        ? null
+        : deliverChanges({
+            ...{ webhook: config.webhook, machines: store.machines, clock: realClock, random: Math.random },
+            ...{ logger, counters, signal: ended.signal },
+          });
     try {
       if (hook !== null && config.frp !== null) await hook.listen({ ...config.frp.hook, listenTextResolver: () => '' });
       const url = await app.listen({ ...settings.listen, listenTextResolver: () => '' });
@@ -102,7 +111,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
       await Promise.all([app.close(), hook?.close()]);
       cut();
-      await Promise.all([pruning, judging, rolling, polling]);
+      await Promise.all([pruning, judging, rolling, polling, telling]);
       await store.close();
     }
     logger.info({}, 'collector stopped');

@@ -20,6 +20,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   'frps-config': () => import('./commands/frps-config.ts'),
   doctor: () => import('./commands/doctor.ts'),
   connect: () => import('./commands/connect.ts'),
+  blacklist: () => import('./commands/blacklist.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */

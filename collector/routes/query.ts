@@ -9,3 +9,9 @@ export function parsed<T extends z.ZodMiniType>(schema: T, value: unknown): z.ou
   const [issue] = result.error.issues;
   throw new Refusal('bad_request', issue?.message ?? 'a parameter is wrong', { field: issue?.path.join('.') ?? '' });
 }
+
+/** A whole number in a query, from `least` to `most`. */
+export function numberIn(least: number, most: number, otherwise: number) {
+  const text = z._default(z.string().check(z.regex(/^[0-9]{1,9}$/)), String(otherwise));
+  return z.pipe(text, z.pipe(z.transform(Number), z.number().check(z.minimum(least), z.maximum(most))));
+}

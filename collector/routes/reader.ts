@@ -14,7 +14,7 @@ import { Refusal } from '../refusal.ts';
 import type { RollupSpan } from '../store/machine-store.ts';
 import type { WorkerFacts } from '../store/store.ts';
 import { csvReply } from './csv-reply.ts';
-import { parsed } from './query.ts';
+import { numberIn, parsed } from './query.ts';
 
 const DETAIL_LOG_LINES = 200;
 const DETAIL_EVENTS = 50;
@@ -25,12 +25,6 @@ const SERIES_ROLLUPS_MAX = 10_100;
 /** Up to here a series is drawn from the raw records, then from minutes, and beyond a week from hours. */
 const RAW_SERIES_S = 86_400;
 const MINUTE_SERIES_S = 7 * 86_400;
-
-/** A whole number in a query, from `least` to `most`. */
-function numberIn(least: number, most: number, otherwise: number) {
-  const text = z._default(z.string().check(z.regex(/^[0-9]{1,9}$/)), String(otherwise));
-  return z.pipe(text, z.pipe(z.transform(Number), z.number().check(z.minimum(least), z.maximum(most))));
-}
 
 const IdParams = z.object({ id: WorkerName });
 const SeriesQuery = z.object({ since_s: numberIn(60, 400 * 86_400, 3600) });
