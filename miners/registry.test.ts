@@ -37,8 +37,8 @@ describe('chooseMiner', () => {
     ['xmrig', [], 'xmrig@/path'],
     ['xmrig@1.0.0', [newer, older], 'only 6.26.0, 6.20.0'],
     ['xmrig@', [newer], 'after the @'],
-    ['gminer', [], 'known are t-rex, xmrig'],
-    ['', [], 'known are t-rex, xmrig'],
+    ['gminer', [], 'known are t-rex, rigel, xmrig'],
+    ['', [], 'known are t-rex, rigel, xmrig'],
     ['xmrig@./xmrig', [newer], 'xmrig@/path'],
   ])('complains about %j', (setting, releases, part) => {
     const chosen = chooseMiner(setting, releases);
@@ -55,6 +55,14 @@ describe('the pinned releases', () => {
     });
   });
 
+  it('hold Rigel as independent packagers hash it', () => {
+    const chosen = chooseMiner('rigel');
+    expect(chosen).toMatchObject({
+      ok: true,
+      choice: { release: { sha256: 'eae492ffb64aeb4ab4ba7e66631567984a31d5adb1ef547bda6601aee1793f0d' } },
+    });
+  });
+
   it('are of miners that exist, and in the form their project uses', () => {
     for (const release of minerReleases) {
       const layout = findMiner(release.miner)?.release;
@@ -63,7 +71,7 @@ describe('the pinned releases', () => {
       expect(layout?.url(release.version, asset)).toBe(release.url);
       expect(layout?.member(release.version)).toBe(release.member);
     }
-    expect(minerNames()).toEqual(['t-rex', 'xmrig']);
+    expect(minerNames()).toEqual(['t-rex', 'rigel', 'xmrig']);
   });
 
   it.each(['/t-rex', '../t-rex', 'a/../t-rex', 'a/..', './t-rex', 'dir/', '', 'a b'])(

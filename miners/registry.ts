@@ -1,10 +1,11 @@
 import type { PublishedMiner } from './miner.ts';
 import { minerReleases } from './pinned.ts';
 import type { MinerRelease } from './releases.ts';
+import { rigel } from './rigel.ts';
 import { tRex } from './t-rex.ts';
 import { xmrig } from './xmrig.ts';
 
-const adapters: readonly PublishedMiner[] = [tRex, xmrig];
+const adapters: readonly PublishedMiner[] = [tRex, rigel, xmrig];
 
 /** A miner and where its program comes from. */
 export type MinerChoice = { adapter: PublishedMiner } & (
