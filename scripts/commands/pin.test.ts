@@ -123,7 +123,12 @@ describe('spotrig pin', () => {
     expect(await run(['xmrig', join(dir, 'x.rar'), '--into', into])).toBe(1);
     await writeFile(into, '{}');
     expect(await run(['xmrig', archive, '--into', into])).toBe(1);
-    for (const part of ['known are t-rex, rigel, xmrig, frpc', 'cannot read', 'none of tar.gz', 'not a list of releases']) {
+    for (const part of [
+      'known are t-rex, rigel, xmrig, frpc',
+      'cannot read',
+      'none of tar.gz',
+      'not a list of releases',
+    ]) {
       expect(said).toContain(part);
     }
   });
