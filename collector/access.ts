@@ -61,6 +61,19 @@ export function requireReader(request: FastifyRequest, deps: CollectorDeps): voi
   );
 }
 
+/**
+ * After `requireReader`, for an answer that holds secrets: lets the admin pass, and where there is no admin token whoever has the
+ * collector's own, or throws Refusal 401 that names its file.
+ */
+export function requireAdmin(request: FastifyRequest, deps: CollectorDeps): void {
+  const { own_token } = deps;
+  if (deps.settings.admin_token !== null || own_token === null || sameText(bearerOf(request), own_token.token)) return;
+  throw unauthorized(
+    'admin_token_needed',
+    `this answer holds secrets, so it needs a token: send the one in ${own_token.path} as \`Authorization: Bearer\`, or start the collector with --admin-token-file`,
+  );
+}
+
 /** Refuses what a page of another origin asked the browser to send. */
 export function requireSameSite(request: FastifyRequest): void {
   const site = request.headers['sec-fetch-site'];

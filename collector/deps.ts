@@ -4,6 +4,7 @@ import type { Controls } from './control/controls.ts';
 import type { Counters } from './counters.ts';
 import type { FrpSecrets } from './frp/secrets.ts';
 import type { KeyRing } from './keys.ts';
+import type { OwnToken } from './own-token.ts';
 import type { PageFile } from './page-files.ts';
 import type { Settings } from './settings.ts';
 import type { Store } from './store/store.ts';
@@ -19,6 +20,8 @@ export interface CollectorDeps {
   settings: Settings;
   /** null: collector.toml has no [frp]. */
   frp: FrpSecrets | null;
+  /** What opens the answers that hold secrets where there is no admin token; null: there is one, or no way through frp. */
+  own_token: OwnToken | null;
   /** The built page's files, by path; empty where it was not built. */
   page: readonly PageFile[];
 }

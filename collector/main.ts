@@ -15,6 +15,7 @@ import { loadFrpSecrets } from './frp/secrets.ts';
 import type { FrpConfig } from './frp/settings.ts';
 import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
+import { loadOwnToken } from './own-token.ts';
 import { readPage } from './page-files.ts';
 import { pollPools } from './pool-api/poll.ts';
 import { retain } from './retention.ts';
@@ -73,11 +74,12 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     const store = openSqliteStore(join(settings.data_dir, DATABASE_FILE));
     const { config } = settings;
     const frp = config.frp === null ? null : await loadFrpSecrets(settings.data_dir, realClock);
+    const own_token = frp === null || settings.admin_token !== null ? null : await loadOwnToken(settings.data_dir);
     const name = await vantageName(config, settings.data_dir);
     const ended = new AbortController();
     const controls = makeControls({ config, name, clock: realClock, logger, store, signal: ended.signal });
     const counters = new Counters();
-    const app = buildApp({ store, keys, clock: realClock, logger, counters, controls, settings, frp, page });
+    const app = buildApp({ store, keys, clock: realClock, logger, counters, controls, settings, frp, own_token, page });
     const hook =
       config.frp === null || frp === null
         ? null

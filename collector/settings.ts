@@ -45,7 +45,8 @@ export const HELP = `spotrig collector: receives the workers' reports, stores th
                            docs/collector.toml.example has every key)
   --release DIR            the build that workers fetch: entrypoint.sh, loader.sh, artifacts (default ./dist)
   --page DIR               the built page (default ./dist/page)
-  --admin-token-file FILE  token that readers need (or the variable SPOTRIG_ADMIN_TOKEN); without one only loopback is served
+  --admin-token-file FILE  token that readers need (or the variable SPOTRIG_ADMIN_TOKEN); without one only loopback is served,
+                           and what holds secrets (\`spotrig connect\`) needs the token that is made in DIR/admin.token of --data
   --tls-cert FILE --tls-key FILE   serve https
   --trust-proxy CIDR       a proxy there does https and is believed about it (may be repeated)
   --insecure-http          serve plain http on an address other than loopback

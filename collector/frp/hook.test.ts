@@ -172,7 +172,15 @@ describe('/api/v1/workers/{id}/attach', () => {
   ] as const;
 
   it('holds the keys that the worker made of the token it reports by', async () => {
-    const get = () => collector.get('/api/v1/workers/rig-1/attach');
+    const path = '/api/v1/workers/rig-1/attach';
+    const get = () => collector.get(path, { authorization: `Bearer ${collector.deps.own_token?.token ?? ''}` });
+    for (const headers of [{}, { authorization: `Bearer ${collector.token()}` }]) {
+      const refused = await collector.get(path, headers);
+      expect([refused.statusCode, refused.json()]).toMatchObject([
+        401,
+        { error: 'admin_token_needed', message: expect.stringContaining(join(collector.dir, 'admin.token')) as string },
+      ]);
+    }
     const sentAt = collector.clock.nowMs();
     await collector.report(envelope({ sentAt }));
     expect((await get()).json()).toMatchObject({

@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import type { EventRow, EventsAnswer, SeriesAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { WorkerName } from '../../wire/fields.ts';
 import type { AttachAnswer } from '../../wire/frp.ts';
+import { requireAdmin } from '../access.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
 import { eventsCsv } from '../analysis/events-csv.ts';
 import { seriesOf, seriesOfRollups } from '../analysis/series.ts';
@@ -79,6 +80,7 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
   });
 
   app.get('/api/v1/workers/:id/attach', async (request): Promise<AttachAnswer> => {
+    requireAdmin(request, deps);
     const { id } = await factsOf(request.params);
     return attachAnswer(id, deps);
   });

@@ -3,6 +3,8 @@ import { execa } from 'execa';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { isLoopbackHost } from '../../collector/access.ts';
+import { readOwnToken } from '../../collector/own-token.ts';
 import { LOGIN_MS, rungsOf } from '../../entrypoint/frp/transport.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
@@ -27,6 +29,7 @@ const HELP = `spotrig connect: reach a service that a worker exposes (SPOTRIG_EX
   --collector URL          the collector (default http://127.0.0.1:8480)
   --collector-pin PIN      base64 SHA-256 of an https collector's public key; may be given again
   --admin-token-file FILE  its admin's token (or the variable SPOTRIG_ADMIN_TOKEN)
+  --data DIR               else, of a collector on this machine: its folder, with its own token (default ./var/collector)
   --frpc PATH              frpc 0.70 or later (default: the one in PATH)
   --port N                 the port on this machine (default: a free one)
   --user NAME              of ssh (default root)
@@ -39,6 +42,7 @@ const OPTIONS = {
   collector: { type: 'string', default: 'http://127.0.0.1:8480' },
   'collector-pin': { type: 'string', multiple: true, default: [] },
   'admin-token-file': { type: 'string' },
+  data: { type: 'string', default: './var/collector' },
   frpc: { type: 'string', default: 'frpc' },
   port: { type: 'string', default: '0' },
   user: { type: 'string', default: 'root' },
@@ -145,14 +149,14 @@ async function connect(call: Call): Promise<number> {
 async function askCollector({ flags, worker, signal }: Call): Promise<AttachAnswer> {
   const url = URL.parse(flags.collector);
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new UsageError('--collector: an http(s) address');
-  if (url.protocol === 'http:' && !/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname))
+  const isHere = isLoopbackHost(url.hostname);
+  if (url.protocol === 'http:' && !isHere)
     throw new UsageError('--collector: https, since the answer holds secrets (plain http only on loopback)');
-  const file = flags['admin-token-file'];
-  const token = file === undefined ? process.env['SPOTRIG_ADMIN_TOKEN'] : await readToken(file);
-  if (token !== undefined) registerSecret(token);
+  const token = await adminToken(flags, isHere);
+  if (token !== null) registerSecret(token);
   const { status, body } = await httpRequest({
     url: `${flags.collector.replace(/\/+$/, '')}/api/v1/workers/${worker}/attach`,
-    headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
+    headers: token === null ? {} : { authorization: `Bearer ${token}` },
     ...{ timeoutMs: COLLECTOR_MS, maxBytes: ANSWER_MAX_BYTES, pinSha256: flags['collector-pin'], signal },
   }).catch((error: unknown) => {
     throw new SpotrigError('connect_collector', `the collector ${url.origin} does not answer`, { cause: error });
@@ -161,7 +165,7 @@ async function askCollector({ flags, worker, signal }: Call): Promise<AttachAnsw
   if (status !== 200) {
     const refusal = ErrorBody.safeParse(value);
     const said = refusal.success ? refusal.data.message : '';
-    const hint = status === 401 || status === 403 ? ' (--admin-token-file, or SPOTRIG_ADMIN_TOKEN)' : '';
+    const hint = status === 401 || status === 403 ? ' (--admin-token-file, SPOTRIG_ADMIN_TOKEN, or --data)' : '';
     throw new SpotrigError('connect_collector', `the collector says ${status}${said === '' ? '' : `: ${said}`}${hint}`);
   }
   const answer = AttachAnswer.safeParse(value);
@@ -172,11 +176,20 @@ async function askCollector({ flags, worker, signal }: Call): Promise<AttachAnsw
   return answer.data;
 }
 
-async function readToken(file: string): Promise<string> {
+/** As it was given; else, of a collector on this machine (`isHere`), the one that it made for itself. null: none. */
+async function adminToken(flags: Flags, isHere: boolean): Promise<string | null> {
+  const file = flags['admin-token-file'];
   try {
-    return (await readFile(file, 'utf8')).trim();
+    if (file !== undefined) return (await readFile(file, 'utf8')).trim();
   } catch (error) {
     throw new UsageError(`--admin-token-file: ${messageOf(error)}`, { cause: error });
+  }
+  const given = process.env['SPOTRIG_ADMIN_TOKEN'];
+  if (given !== undefined || !isHere) return given ?? null;
+  try {
+    return (await readOwnToken(flags.data))?.token ?? null;
+  } catch (error) {
+    throw new UsageError(`--data: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -40,7 +40,7 @@ const { settings } = read;
 const common = { store, clock: generousClock, logger: silentLogger };
 const { signal } = new AbortController();
 const controls = makeControls({ ...common, config: settings.config, name: 'bench', signal });
-const deps = { ...common, keys, counters: new Counters(), controls, settings, frp: null, page: [] };
+const deps = { ...common, keys, counters: new Counters(), controls, settings, frp: null, own_token: null, page: [] };
 const app = process.argv[2] === 'bare' ? bareApp() : buildApp(deps);
 const url = await app.listen({ host: '127.0.0.1', port: 0 });
 const tokens = Array.from({ length: 100 }, (_, i) =>

@@ -9,6 +9,7 @@ import { Counters } from '../../collector/counters.ts';
 import type { CollectorDeps } from '../../collector/deps.ts';
 import { loadFrpSecrets } from '../../collector/frp/secrets.ts';
 import { loadKeys } from '../../collector/keys.ts';
+import { loadOwnToken } from '../../collector/own-token.ts';
 import type { PageFile } from '../../collector/page-files.ts';
 import { type Settings, readSettings } from '../../collector/settings.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
@@ -69,6 +70,7 @@ export async function fakeCollector(
     }),
     settings,
     frp: settings.config.frp === null ? null : await loadFrpSecrets(dir, clock),
+    own_token: settings.config.frp === null || settings.admin_token !== null ? null : await loadOwnToken(dir),
     page: o.page ?? [],
   };
   const app = buildApp(deps);

@@ -1,5 +1,5 @@
 // `spotrig connect`, the whole way on loopback: a collector with its hook, the real frps as frps-config makes it, a worker's real frpc, a real sshd behind.
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -117,7 +117,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     });
     expect(sent.status, await sent.text()).toBeLessThan(300);
     await worker.said(/\[web\] start proxy success/);
-    flags = ['--collector', url, '--frpc', programs.frpc];
+    flags = ['--collector', url, '--data', dir, '--frpc', programs.frpc];
   }, 600_000);
   afterAll(async () => {
     stop.abort();
@@ -167,9 +167,32 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     expect(await cli('rig-8', 'ssh', ...flags)).toEqual([1, expect.stringContaining('the collector says 404')]);
     const [code, said] = await cli('rig-7', 'gone', ...flags);
     expect([code, said]).toEqual([1, expect.stringContaining('the worker is not there with it')]);
-    expect(await cli('rig-7', 'ssh', '--collector', url, '--frpc', '/nowhere/frpc')).toEqual([
+    expect(await cli('rig-7', 'ssh', ...flags, '--frpc', '/nowhere/frpc')).toEqual([
       1,
       expect.stringContaining('name one by --frpc'),
+    ]);
+  });
+
+  it('needs the collector’s token, and says where it is', async () => {
+    const tokenFile = join(dir, 'admin.token');
+    expect((await stat(tokenFile)).mode & 0o777).toBe(0o600);
+    const [code, said] = await cli('rig-7', 'ssh', '--collector', url, '--data', join(dir, 'another'));
+    expect([code, said]).toEqual([1, expect.stringContaining(`the collector says 401`)]);
+    expect(said).toContain(tokenFile);
+    const wrong = join(dir, 'wrong.token');
+    await writeFile(wrong, 'x'.repeat(40));
+    const words = await cli('rig-7', 'ssh', ...flags, '--admin-token-file', wrong);
+    expect(words).toEqual([1, expect.stringContaining('the collector says 401')]);
+    // Given as a flag it is as good.
+    expect(await cli('rig-7', 'nothing', ...flags, '--admin-token-file', tokenFile)).toEqual([
+      1,
+      expect.stringContaining('it has ssh, web, gone'),
+    ]);
+    await mkdir(join(dir, 'damaged'));
+    await writeFile(join(dir, 'damaged/admin.token'), 'short');
+    expect(await cli('rig-7', 'ssh', '--collector', url, '--data', join(dir, 'damaged'))).toEqual([
+      64,
+      expect.stringContaining('admin.token is damaged'),
     ]);
   });
 });

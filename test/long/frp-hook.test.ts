@@ -2,7 +2,7 @@
 // its reason among the events. The heartbeat's end is scaled down: 4 s here, 90 s in what `spotrig frps-config` writes.
 import { randomBytes, randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -181,7 +181,13 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`the hook of f
       { name: 'ssh', type: 'stcp', local_port: 22, remote_port: null, state: 'up', reason: null },
       { name: 'web', type: 'tcp', local_port: 80, remote_port: firstPort, state: 'up', reason: null },
     ]);
-    const attach = AttachAnswer.parse(await getJson(`${collector.url}/api/v1/workers/rig-1/attach`));
+    const attach = AttachAnswer.parse(
+      await (
+        await fetch(`${collector.url}/api/v1/workers/rig-1/attach`, {
+          headers: { authorization: `Bearer ${(await readFile(join(dir, 'admin.token'), 'utf8')).trim()}` },
+        })
+      ).json(),
+    );
     const bindPort = await freeLoopbackPort();
     const visitor = {
       ...{ name: 'ssh', type: 'stcp', serverUser: 'rig-1', serverName: 'ssh', bindAddr: loopback, bindPort },

@@ -106,7 +106,18 @@ describe.skipIf(process.getuid?.() !== 0 || (why !== null && process.env['CI'] !
         return workers[0]?.state === 'hashing' ? true : null;
       });
       const ssh = ['-i', sshd.keyFile, '-o', 'StrictHostKeyChecking=no', '-o', 'UserKnownHostsFile=/dev/null'];
-      const call = [SPOTRIG, 'connect', 'rig-1', 'ssh', '--collector', collector.url, '--frpc', frpc];
+      const call = [
+        SPOTRIG,
+        'connect',
+        'rig-1',
+        'ssh',
+        '--collector',
+        collector.url,
+        '--data',
+        dataDir,
+        '--frpc',
+        frpc,
+      ];
       const begun = performance.now();
       // The collector knows of the service when the report of it is there.
       const said = await until('a shell', 90_000, async () => {
