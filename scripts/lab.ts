@@ -62,7 +62,7 @@ async function startEngine(dockerd: string): Promise<() => void> {
   throw new Error('dockerd did not come up within 30 s; see .cache/lab/dockerd.log');
 }
 
-/** Debian trixie with what CLORE's image promises (bash, wget, python3, coreutils, tar, gzip), curl and xz, and Debian's xmrig. */
+/** Debian trixie with what CLORE's image promises (bash, wget, python3, coreutils, tar, gzip, sshd), curl and xz, and Debian's xmrig. */
 async function makeBaseImage(): Promise<string | null> {
   if ((await which('debootstrap', { nothrow: true })) === null) return 'no base image, and no debootstrap to make one';
   if (process.getuid?.() !== 0) return 'no base image, and only root can make one with debootstrap';
@@ -70,7 +70,7 @@ async function makeBaseImage(): Promise<string | null> {
   const dir = '.cache/lab/trixie';
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { recursive: true });
-  const packages = 'wget,curl,ca-certificates,python3,xz-utils,xmrig';
+  const packages = 'wget,curl,ca-certificates,python3,xz-utils,openssh-server,xmrig';
   const made = await quiet`debootstrap --variant=minbase --include=${packages} trixie ${dir}`;
   if (made.exitCode !== 0) return `debootstrap failed: ${made.stdout.slice(-400)}`;
   await quiet`tar -C ${dir} -c . | docker import - ${LAB_BASE_IMAGE}`;

@@ -1,5 +1,6 @@
 // What stands in front of frps in the field, for tests: a certificate, nginx for the rung `wss`, an sshd for the rung `ssh`. Real programs,
 // where they are installed.
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { spawnGroup } from '../../platform/process.ts';
 
 /** Sends KILL to the program when the one that started it is gone. */
 const WITH_US = ['setpriv', '--pdeathsig', 'KILL'];
+const NGINX_STREAM = '/usr/lib/nginx/modules/ngx_stream_module.so';
 const START_MS = 200;
 const LOGIN_LIMIT_MS = 20_000;
 
@@ -36,10 +38,12 @@ export async function certificateFor(dir: string, name: string, hosts: readonly 
   return { certFile, keyFile };
 }
 
-/** Which of the programs are not here. */
-export async function lacking(...programs: readonly ('nginx' | 'sshd' | 'ssh')[]): Promise<string[]> {
-  const found = await Promise.all(programs.map((program) => which(program, { nothrow: true })));
-  return programs.filter((_, i) => found[i] === null);
+/** Which of the programs are not here; `nginx-stream` is nginx's module, which Debian has in a package of its own. */
+export async function lacking(...programs: readonly ('nginx' | 'nginx-stream' | 'sshd' | 'ssh')[]): Promise<string[]> {
+  const isHere = async (program: (typeof programs)[number]): Promise<boolean> =>
+    program === 'nginx-stream' ? existsSync(NGINX_STREAM) : (await which(program, { nothrow: true })) !== null;
+  const found = await Promise.all(programs.map(isHere));
+  return programs.filter((_, i) => found[i] === false);
 }
 
 interface NginxOptions {
@@ -156,7 +160,8 @@ function isListening(port: number): Promise<boolean> {
   });
 }
 
-async function startFront(argv: readonly string[], log: string | null): Promise<Front> {
+/** Starts a program that stays in the foreground. Rejects with its words, from the log if it has one, where it ends at once. */
+export async function startFront(argv: readonly string[], log: string | null): Promise<Front> {
   const child = spawnGroup({
     argv: [...WITH_US, ...argv],
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', HOME: process.env['HOME'] ?? '/' },

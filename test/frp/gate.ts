@@ -13,7 +13,8 @@ export interface Gate {
   close(): void;
 }
 
-export async function startGate(targetPort: number): Promise<Gate> {
+/** `host`: the address of loopback that the way has. */
+export async function startGate(targetPort: number, host = '127.0.0.1'): Promise<Gate> {
   let state: GateState = 'open';
   let passed = 0;
   const sockets = new Set<Socket>();
@@ -36,7 +37,7 @@ export async function startGate(targetPort: number): Promise<Gate> {
       });
     }
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, host);
   await once(server, 'listening');
   return {
     port: (server.address() as AddressInfo).port,

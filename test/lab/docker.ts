@@ -2,7 +2,7 @@
 import { execa } from 'execa';
 
 /** Made by scripts/lab.ts with debootstrap; no image can be taken from a registry in the lab. */
-export const LAB_BASE_IMAGE = 'spotrig-lab/trixie:2';
+export const LAB_BASE_IMAGE = 'spotrig-lab/trixie:3';
 
 export interface Container {
   readonly name: string;
@@ -55,4 +55,15 @@ export async function startContractContainer(o: {
     logs: async () => (await execa('docker', ['logs', name], { all: true })).all,
     remove: async () => void (await docker('rm', '-f', name)),
   };
+}
+
+/** A miner's process as `grep` over /proc finds it: options, pattern, file. */
+export type ProcessSearch = readonly [options: string, pattern: string, file: string];
+export const PRACTICE_MINER: ProcessSearch = ['-l', 'practice-miner[.]cjs', 'cmdline'];
+export const XMRIG: ProcessSearch = ['-lx', 'xmrig', 'comm'];
+
+/** Paths under /proc of the processes that are found, as text; another text means another process. */
+export async function processOf(container: Container, [options, pattern, file]: ProcessSearch): Promise<string> {
+  const search = `grep ${options} '${pattern}' /proc/[0-9]*/${file} 2>/dev/null || true`;
+  return (await container.exec('sh', '-c', search)).trim();
 }

@@ -19,7 +19,14 @@ import { NOTHING_OUTSIDE } from '../../reporter/net/profile.ts';
 import { getJson, until } from '../rig/fleet.ts';
 import type { PracticePool } from '../rig/practice-pool.ts';
 import { startSha256dPool } from '../rig/sha256d-pool.ts';
-import { startContractContainer, type Container } from './docker.ts';
+import {
+  PRACTICE_MINER,
+  processOf,
+  startContractContainer,
+  XMRIG,
+  type Container,
+  type ProcessSearch,
+} from './docker.ts';
 import { startLoopbackCensor, type LoopbackCensor } from './loopback-censor.ts';
 
 const RELEASE = '.cache/lab/release';
@@ -60,7 +67,7 @@ describe.skipIf(process.getuid?.() !== 0)('failover drill (root makes the faults
         start: (host) => startSha256dPool({ host, targetShareMs: SHARE_MS, startDifficulty: 5e-6 }),
         env: { SPOTRIG_MINER: `t-rex@${launcher}`, SPOTRIG_ALGO: 'sha256d' },
         mounts: [dirname(launcher), dirname(process.execPath)],
-        process: ['-l', 'practice-miner[.]cjs', 'cmdline'],
+        process: PRACTICE_MINER,
       }),
       startDrill('sr-failover-xmrig', {
         start: (host) => startCryptonotePool({ host, algo: 'rx/0', startHashes: 10, targetShareMs: SHARE_MS }),
@@ -70,7 +77,7 @@ describe.skipIf(process.getuid?.() !== 0)('failover drill (root makes the faults
           SPOTRIG_ALGO: 'rx/0',
         },
         mounts: [],
-        process: ['-lx', 'xmrig', 'comm'],
+        process: XMRIG,
       }),
     ]);
   });
@@ -138,8 +145,8 @@ async function startDrill(
     start(host: string): Promise<PracticePool>;
     env: Record<string, string>;
     mounts: string[];
-    /** Options, pattern and file of a `grep` over /proc that finds the miner. */
-    process: [string, string, string];
+    /** How the miner is found. */
+    process: ProcessSearch;
   },
 ): Promise<Drill> {
   const pools = await Promise.all(ADDRESSES.map((address) => o.start(address)));
@@ -163,16 +170,7 @@ async function startDrill(
       ...o.env,
     },
   });
-  const [options, pattern, file] = o.process;
-  const minerPid = async (): Promise<string> => {
-    const found = await container.exec(
-      'sh',
-      '-c',
-      `grep ${options} '${pattern}' /proc/[0-9]*/${file} 2>/dev/null || true`,
-    );
-    return found.trim();
-  };
-  return { worker: name, pools, container, minerPid };
+  return { worker: name, pools, container, minerPid: () => processOf(container, o.process) };
 }
 
 /** What answers in a pool's place where a resolver lies. */

@@ -38,8 +38,10 @@ async function remove(): Promise<void> {
 }
 
 export interface LoopbackCensor {
-  /** Puts one fault on every connection to an address; it stays. */
+  /** Puts one fault on every connection to an address; it stays until it is lifted. */
   put(fault: Fault, address: string): Promise<void>;
+  /** Takes this fault of the address away again. */
+  lift(fault: Fault, address: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -48,12 +50,14 @@ export async function startLoopbackCensor(): Promise<LoopbackCensor> {
   await remove();
   await iptables('-N', CHAIN);
   for (const hook of HOOKS) await iptables('-I', ...hook);
+  const change = async (how: '-I' | '-D', fault: Fault, address: string): Promise<void> => {
+    // A RST on its way back has the pool's address as its source: it must pass.
+    const sides = fault === 'reset' ? ['-d'] : ['-d', '-s'];
+    for (const side of sides) await iptables(how, CHAIN, side, address, ...RULES[fault]);
+  };
   return {
-    async put(fault, address) {
-      // A RST on its way back has the pool's address as its source: it must pass.
-      const sides = fault === 'reset' ? ['-d'] : ['-d', '-s'];
-      for (const side of sides) await iptables('-I', CHAIN, side, address, ...RULES[fault]);
-    },
+    put: (fault, address) => change('-I', fault, address),
+    lift: (fault, address) => change('-D', fault, address),
     close: remove,
   };
 }
