@@ -177,8 +177,8 @@ function configOf(
   };
 }
 
-/** `endpoint[0].url` */
-function fieldName(path: readonly PropertyKey[]): string {
+/** The path of a zod issue as a reader of the file would write it: `endpoint[0].url`. */
+export function fieldName(path: readonly PropertyKey[]): string {
   return path.reduce<string>((name, part) => {
     if (typeof part === 'number') return `${name}[${part}]`;
     return name === '' ? String(part) : `${name}.${String(part)}`;

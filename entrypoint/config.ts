@@ -28,12 +28,49 @@ export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** Reads the order's settings. Every secret among them is registered before anything else can log it. */
 export function readConfig(env: Environment): { config: Config } | { refusal: Refusal } {
-  const complaints: string[] = [];
-  const readable: Partial<Record<keyof SettingValues, unknown>> = {};
-  for (const key of Object.keys(SETTINGS) as (keyof SettingValues)[]) {
+  for (const key of settingKeys()) {
     const setting: Setting<unknown> = SETTINGS[key];
     const text = env[setting.env];
     if (setting.secret && text !== undefined) registerSecrets(key, text);
+  }
+  const { complaints, values } = readValues(env);
+  registerValues(values);
+  const token = values.token === undefined ? null : parseToken(values.token);
+  const boot = env['SPOTRIG_BOOT'] ?? '';
+  if (!/^[0-9a-f]{32}$/.test(boot)) complaints.push('SPOTRIG_BOOT is not set: start spotrig through its entrypoint.sh');
+  if (complaints.length > 0 || token === null) return { refusal: { complaints, readable: values } };
+  const whole = values as SettingValues;
+  return {
+    config: Object.freeze({
+      ...whole,
+      worker: token.worker,
+      poolWorker: whole.poolWorker ?? token.worker,
+      scriptMirror: folderOf(env['DELEGATED_ENTRYPOINT']),
+      boot,
+      payloadSha256: env['SPOTRIG_PAYLOAD_SHA256'] ?? null,
+    }),
+  };
+}
+
+/**
+ * What a worker would complain of in the env of an order, in sentences that repeat no secret; [] where it would start. Registers
+ * nothing: whoever places orders reads thousands of them.
+ */
+export function orderComplaints(env: Environment): string[] {
+  return readValues(env).complaints;
+}
+
+function settingKeys(): (keyof SettingValues)[] {
+  return Object.keys(SETTINGS) as (keyof SettingValues)[];
+}
+
+/** All settings that can be read, and what is wrong with the others and with all together. */
+function readValues(env: Environment): { complaints: string[]; values: Partial<SettingValues> } {
+  const complaints: string[] = [];
+  const readable: Partial<Record<keyof SettingValues, unknown>> = {};
+  for (const key of settingKeys()) {
+    const setting: Setting<unknown> = SETTINGS[key];
+    const text = env[setting.env];
     if (text === undefined || text === '') {
       if (setting.fallback === undefined)
         complaints.push(`${setting.env} is not set: ${setting.about} (${setting.syntax})`);
@@ -52,6 +89,12 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
     }
   }
   const values = readable as Partial<SettingValues>;
+  complaints.push(...unknownNames(env), ...conflicts(values));
+  return { complaints, values };
+}
+
+/** Registers the secrets that stand inside of values. */
+function registerValues(values: Partial<SettingValues>): void {
   for (const pool of values.pools ?? []) {
     if (pool.password !== null) registerSecret(pool.password);
     if (pool.login !== null) registerSecret(pool.login);
@@ -60,22 +103,6 @@ export function readConfig(env: Environment): { config: Config } | { refusal: Re
   for (const { token } of values.frp ?? []) if (token !== null) registerSecret(token);
   if (typeof values.frpSshKey === 'string') registerSecret(values.frpSshKey);
   if (typeof values.wallet === 'string') registerWallet(values.wallet);
-  complaints.push(...unknownNames(env), ...conflicts(values));
-  const token = values.token === undefined ? null : parseToken(values.token);
-  const boot = env['SPOTRIG_BOOT'] ?? '';
-  if (!/^[0-9a-f]{32}$/.test(boot)) complaints.push('SPOTRIG_BOOT is not set: start spotrig through its entrypoint.sh');
-  if (complaints.length > 0 || token === null) return { refusal: { complaints, readable: values } };
-  const whole = values as SettingValues;
-  return {
-    config: Object.freeze({
-      ...whole,
-      worker: token.worker,
-      poolWorker: whole.poolWorker ?? token.worker,
-      scriptMirror: folderOf(env['DELEGATED_ENTRYPOINT']),
-      boot,
-      payloadSha256: env['SPOTRIG_PAYLOAD_SHA256'] ?? null,
-    }),
-  };
 }
 
 /** The whole value of a secret variable is a secret; of a list of addresses only the logins are, the rest is shown to the owner. */

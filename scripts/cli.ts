@@ -16,6 +16,8 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   keygen: () => import('./commands/keygen.ts'),
   release: () => import('./commands/release.ts'),
   verify: () => import('./commands/verify.ts'),
+  order: () => import('./commands/order.ts'),
+  ccr: () => import('./commands/ccr.ts'),
   probe: () => import('./commands/probe.ts'),
   'frps-config': () => import('./commands/frps-config.ts'),
   doctor: () => import('./commands/doctor.ts'),

@@ -12,6 +12,7 @@ import { TOKEN_DAYS_MAX, mintToken, tokenDigest } from '../../collector/tokens.t
 import { realClock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { isWorkerName, parseToken } from '../../wire/token.ts';
+import { revokedPast } from '../tokens/revoked.ts';
 
 export const summary = "mint and revoke workers' tokens";
 
@@ -97,8 +98,8 @@ async function mint(flags: Flags): Promise<Output> {
     throw new UsageError(`--days: a whole number from 1 to ${TOKEN_DAYS_MAX}, not ${JSON.stringify(flags.days)}`);
   const expires_s = nowSeconds() + days * DAY_S;
   await withStore(flags, async (store) => {
-    const revoked_s = await store.revokedUpTo(worker);
-    if (revoked_s === null || expires_s > revoked_s) return;
+    const revoked_s = await revokedPast(store, worker, expires_s);
+    if (revoked_s === null) return;
     throw new Error(
       `tokens of ${worker} that end by ${isoOf(revoked_s)} are revoked, and this one would: ` +
         `leave --days out (and wait a second after the revocation), or take another worker name`,
