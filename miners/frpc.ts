@@ -8,6 +8,7 @@ export const FRPC = 'frpc';
 /** Of the archive for Linux on x86-64, which holds frps and examples too. */
 export const frpcLayout: ReleaseLayout = {
   asset: /^frp_(?<version>\d+\.\d+\.\d+)_linux_amd64\.tar\.gz$/,
+  assetOf: (version) => `frp_${version}_linux_amd64.tar.gz`,
   url: (version, asset) => `https://github.com/fatedier/frp/releases/download/v${version}/${asset}`,
   member: (version) => `frp_${version}_linux_amd64/frpc`,
 };
@@ -33,6 +34,6 @@ export function chooseFrpc(text: string, releases: readonly MinerRelease[] = min
   const have = ofFrpc.length === 0 ? 'no frpc' : `frpc only as ${ofFrpc.map(({ version }) => version).join(', ')}`;
   return (
     `names a release, and this build has ${have} pinned: give frpc@/path of a program in the image, or pin one with ` +
-    '`npx spotrig pin frpc <archive>` and build again'
+    '`npx spotrig pin frpc <archive or program>` and build again'
   );
 }

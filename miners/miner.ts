@@ -66,6 +66,8 @@ export interface MinerAdapter {
 export interface ReleaseLayout {
   /** The archive's file name; its group `version` is the version. */
   readonly asset: RegExp;
+  /** That name for a version. */
+  assetOf(version: string): string;
   /** Where the project publishes that archive. */
   url(version: string, asset: string): string;
   /** The program's path inside the archive. */

@@ -66,8 +66,9 @@ describe('the pinned releases', () => {
   it('are of miners that exist, and in the form their project uses', () => {
     for (const release of minerReleases) {
       const layout = findMiner(release.miner)?.release;
-      const asset = release.url.split('/').at(-1) ?? '';
+      const asset = release.url?.split('/').at(-1) ?? '';
       expect(layout?.asset.exec(asset)?.groups?.['version']).toBe(release.version);
+      expect(layout?.assetOf(release.version)).toBe(asset);
       expect(layout?.url(release.version, asset)).toBe(release.url);
       expect(layout?.member(release.version)).toBe(release.member);
     }

@@ -32,6 +32,7 @@ export const rigel: PublishedMiner = {
   name: 'rigel',
   release: {
     asset: /^rigel-(?<version>\d+\.\d+\.\d+)-linux\.tar\.gz$/,
+    assetOf: (version) => `rigel-${version}-linux.tar.gz`,
     url: (version, asset) => `https://github.com/rigelminer/rigel/releases/download/${version}/${asset}`,
     member: (version) => `rigel-${version}-linux/rigel`,
   },

@@ -40,6 +40,7 @@ export const tRex: PublishedMiner = {
   name: 't-rex',
   release: {
     asset: /^t-rex-(?<version>\d+\.\d+\.\d+)-linux\.tar\.gz$/,
+    assetOf: (version) => `t-rex-${version}-linux.tar.gz`,
     url: (version, asset) => `https://github.com/trexminer/T-Rex/releases/download/${version}/${asset}`,
     member: () => 't-rex',
   },

@@ -38,6 +38,7 @@ export const xmrig: PublishedMiner = {
   name: 'xmrig',
   release: {
     asset: /^xmrig-(?<version>\d+\.\d+\.\d+)-linux-static-x64\.tar\.gz$/,
+    assetOf: (version) => `xmrig-${version}-linux-static-x64.tar.gz`,
     url: (version, asset) => `https://github.com/xmrig/xmrig/releases/download/v${version}/${asset}`,
     member: (version) => `xmrig-${version}/xmrig`,
   },

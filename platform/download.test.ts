@@ -406,4 +406,31 @@ describe('downloadTo', () => {
     ]);
     expect(fake.pending).toBe(0);
   });
+
+  it('passes over what the disk has no room for, before its first byte, and forgives it', async () => {
+    const dropped = new Set<string>();
+    routes['/huge'] = serve(Buffer.concat([file, file]));
+    routes['/a'] = serve(file);
+    await download({ paths: ['/huge', '/a'], roomBytes: file.length, dropped });
+    expect((await held()).equals(file)).toBe(true);
+    expect([...dropped]).toEqual([]);
+    const error = await failure(download({ paths: ['/a'], path: join(dir, 'other'), roomBytes: file.length - 1 }));
+    expect(error.message).toContain(`needs ${file.length} bytes, and the disk has room for ${file.length - 1}`);
+    expect((await stat(join(dir, 'other'))).size).toBe(0);
+  });
+
+  it('takes no more than the disk has room for from one that does not say how much it has, and then asks the next', async () => {
+    routes['/endless'] = (_request, response) => {
+      const go = (): void => {
+        while (!response.destroyed && response.write(randomBytes(50_000)));
+        response.once('drain', go);
+      };
+      go();
+    };
+    routes['/a'] = serve(file);
+    const dropped = new Set<string>();
+    await download({ paths: ['/endless', '/a'], roomBytes: file.length, dropped });
+    expect((await held()).equals(file)).toBe(true);
+    expect([...dropped]).toEqual([`${base}/endless`]);
+  });
 });

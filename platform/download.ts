@@ -18,6 +18,8 @@ export interface DownloadRequest {
   sizeBytes?: number | null;
   /** No file that we ask for is larger. */
   maxBytes: number;
+  /** The largest file for which the disk has room, what is there of it included. An address that has more is passed over. */
+  roomBytes?: number;
   clock: Clock;
   signal?: AbortSignal;
   /** So long without a byte, and the next address is tried. */
@@ -56,7 +58,7 @@ interface Break {
 /**
  * Downloads a file. An address that breaks off after giving bytes is resumed at once; one that gives none is passed over. One whose
  * connections break off twice at about the same small count is asked for small ranges, when no other has given more. A round in
- * which none gave any ends the call.
+ * which none gave any ends the call. One that has more than the disk holds is no liar: another may tell the true size.
  * Throws SpotrigError: download_failed (every address and its reason), download_timeout, disk_full; the signal's reason.
  */
 export async function downloadTo(r: DownloadRequest): Promise<void> {
@@ -236,7 +238,7 @@ class Download {
   }
 
   async #append(chunk: Buffer): Promise<void> {
-    this.#checkCap(this.#part.size + chunk.length);
+    this.#checkCap(this.#part.size + chunk.length, Math.min(this.#r.maxBytes, this.#r.roomBytes ?? Infinity));
     await this.#part.append(chunk);
   }
 
@@ -246,14 +248,22 @@ class Download {
     if (wanted !== null && totalBytes !== wanted) {
       throw new SpotrigError('download_wrong_size', `has ${totalBytes} bytes, not ${wanted}`);
     }
-    this.#checkCap(totalBytes);
+    this.#checkCap(totalBytes, this.#r.maxBytes);
+    this.#checkRoom(totalBytes);
     this.#totalBytes = totalBytes;
   }
 
-  #checkCap(bytes: number): void {
-    if (bytes > this.#r.maxBytes) {
-      throw new SpotrigError('download_too_large', `has more than ${this.#r.maxBytes} bytes`);
-    }
+  #checkCap(bytes: number, maxBytes: number): void {
+    if (bytes > maxBytes) throw new SpotrigError('download_too_large', `has more than ${maxBytes} bytes`);
+  }
+
+  /** Before a byte of it comes: a disk that runs full also takes the spool and the logs. */
+  #checkRoom(bytes: number): void {
+    const room = this.#r.roomBytes ?? Infinity;
+    if (bytes <= room) return;
+    throw new SpotrigError('download_no_room', `needs ${bytes} bytes, and the disk has room for ${room}`, {
+      retryable: true,
+    });
   }
 
   #isWhole(): boolean {

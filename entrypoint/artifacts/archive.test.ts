@@ -246,4 +246,10 @@ describe('unpacking a zip', () => {
     expect(await refusal(whole.subarray(50_000), { kind: 'zip' })).toBe('archive_damaged');
     expect(await refusal(Buffer.from('no zip'), { kind: 'zip' })).toBe('archive_damaged');
   });
+
+  it('takes a program that is no archive as it is', async () => {
+    expect((await unpack(program, { kind: 'plain' })).equals(program)).toBe(true);
+    const archive = join(dir, 'archive');
+    expect(await listFiles({ archive, kind: 'plain', env })).toEqual(['archive']);
+  });
 });

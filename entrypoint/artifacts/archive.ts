@@ -5,6 +5,7 @@ import { posix } from 'node:path';
 import type { ArchiveKind } from '../../miners/releases.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 import { hostile, type ArchiveEntry, type Unpacked } from './archive-entry.ts';
+import { plainEntry } from './plain.ts';
 import { tarEntries } from './tar.ts';
 import { zipEntries } from './zip.ts';
 
@@ -51,8 +52,16 @@ export async function listFiles(o: Pick<UnpackOptions, 'archive' | 'kind' | 'env
   return names;
 }
 
-async function* checkedEntries(o: Pick<UnpackOptions, 'archive' | 'kind' | 'env'>): AsyncGenerator<ArchiveEntry> {
-  const entries = o.kind === 'zip' ? zipEntries(o.archive) : tarEntries(o.archive, o.kind, o.env);
+type Source = Pick<UnpackOptions, 'archive' | 'kind' | 'env'> & { member?: string };
+
+function entriesOf({ archive, kind, env, member }: Source): AsyncIterable<ArchiveEntry> {
+  if (kind === 'zip') return zipEntries(archive);
+  if (kind === 'plain') return plainEntry(archive, member ?? posix.basename(archive));
+  return tarEntries(archive, kind, env);
+}
+
+async function* checkedEntries(o: Source): AsyncGenerator<ArchiveEntry> {
+  const entries = entriesOf(o);
   let count = 0;
   let bytes = 0;
   for await (const entry of entries) {

@@ -8,7 +8,7 @@ import { SpotrigError, isErrno } from '../../platform/errors.ts';
 const ASSUMED_ARCHIVE_BYTES = 64 * 1024 ** 2;
 const ASSUMED_UNPACK_FACTOR = 2;
 /** Left free for the spool and the logs. */
-const RESERVE_BYTES = 16 * 1024 ** 2;
+export const RESERVE_BYTES = 16 * 1024 ** 2;
 
 /** Bytes that fetching and unpacking a release still takes, when `havePartial` bytes of its archive are there. */
 export function neededBytes(release: Pick<MinerRelease, 'size_bytes' | 'unpacked_bytes'>, havePartial: number): number {

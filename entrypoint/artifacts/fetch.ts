@@ -7,7 +7,7 @@ import { fsyncDir } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 import { printableUrl } from '../../platform/http-body.ts';
 import { unpackMember } from './archive.ts';
-import { checkDisk, freeBytesAt, neededBytes, sizeOf } from './disk-budget.ts';
+import { checkDisk, freeBytesAt, neededBytes, RESERVE_BYTES, sizeOf } from './disk-budget.ts';
 import { DroppedMirrors } from './dropped-mirrors.ts';
 import { writeRecord } from './program-record.ts';
 import { StoreFolders } from './store-folders.ts';
@@ -68,9 +68,16 @@ export class Fetcher {
     });
   }
 
+  /** The largest file that fits, with what is there of it already and a reserve left. */
+  async #room(archive: string): Promise<number> {
+    const free = await (this.#o.freeBytes ?? freeBytesAt)(this.#o.home);
+    return Math.max(0, free - RESERVE_BYTES) + (await sizeOf(archive));
+  }
+
   async #download({ release, mirrors, signal }: FetchOrder, path: string): Promise<void> {
     const { sha256, url, size_bytes } = release;
-    const urls = [...mirrors.map((m) => `${m.replace(/\/+$/, '')}/artifacts/${sha256}`), url];
+    const own = url === null ? [] : [url];
+    const urls = [...mirrors.map((m) => `${m.replace(/\/+$/, '')}/artifacts/${sha256}`), ...own];
     this.#dropped ??= await DroppedMirrors.load(this.#o.home, this.#o.boot, this.#o.logger);
     const dropped = this.#dropped;
     // A login page in the way makes every address give wrong bytes, for a while.
@@ -82,6 +89,7 @@ export class Fetcher {
         sha256,
         sizeBytes: size_bytes,
         maxBytes: size_bytes ?? ARCHIVE_MAX_BYTES,
+        roomBytes: await this.#room(path),
         clock: this.#o.clock,
         signal,
         stallMs: STALL_MS,

@@ -99,6 +99,24 @@ describe('ensure', () => {
     expect(asked).toEqual([`/m1/artifacts/${sha256}`, '/release.tar.gz']);
   });
 
+  it('takes a program that is no archive, from mirrors alone where it has no address', async () => {
+    const plainSha256 = createHash('sha256').update(program).digest('hex');
+    files = new Map([[`/m1/artifacts/${plainSha256}`, program]]);
+    const sizes = { size_bytes: null, unpacked_bytes: null };
+    const plain: MinerRelease = {
+      ...release,
+      ...sizes,
+      url: null,
+      sha256: plainSha256,
+      archive: 'plain',
+      member: 'frpc',
+    };
+    const path = await store().ensure(plain, [`${base}/m1`], never);
+    expect(path).toBe(join(home, 'artifacts', plainSha256, 'frpc'));
+    expect((await readFile(path)).equals(program)).toBe(true);
+    expect((await stat(path)).mode & 0o777).toBe(0o755);
+  });
+
   it('asks nobody for what is there', async () => {
     const mirrors = [`${base}/m1`];
     await store().ensure(release, mirrors, never);

@@ -26,7 +26,7 @@ const XZ_MEMORY_BYTES = 512 * 1024 ** 2;
 /** The entries of a compressed tar, in order. Throws SpotrigError no_xz, archive_hostile; errors of the stream as they are. */
 export async function* tarEntries(
   path: string,
-  kind: Exclude<ArchiveKind, 'zip'>,
+  kind: Exclude<ArchiveKind, 'zip' | 'plain'>,
   env: Record<string, string>,
 ): AsyncGenerator<ArchiveEntry> {
   const { default: tar } = await import('tar-stream'); // only a worker that has something to unpack pays for it

@@ -1,18 +1,18 @@
-// `spotrig pin`: enters a miner's archive into miners/releases.json, by the digest of the file at hand. Workers run nothing else.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// `spotrig pin`: enters a miner's archive, or frpc's, into miners/releases.json, by its digest. Workers run nothing else.
+import { existsSync } from 'node:fs';
+import { rename, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
-import * as z from 'zod';
-import { listFiles, unpackMember } from '../../entrypoint/artifacts/archive.ts';
-import { FRPC, frpcLayout } from '../../miners/frpc.ts';
-import type { ReleaseLayout } from '../../miners/miner.ts';
-import { findMiner, minerNames } from '../../miners/registry.ts';
-import { ARCHIVE_KINDS, MinerRelease, MinerReleases, type ArchiveKind } from '../../miners/releases.ts';
-import { writeFileDurable } from '../../platform/durable-file.ts';
-import { SpotrigError, isErrno, messageOf } from '../../platform/errors.ts';
+import { freeBytesAt } from '../../entrypoint/artifacts/disk-budget.ts';
+import type { MinerRelease } from '../../miners/releases.ts';
+import { realClock } from '../../platform/clock.ts';
+import { makeDir } from '../../platform/durable-file.ts';
+import { SpotrigError, messageOf } from '../../platform/errors.ts';
+import { exclusively } from '../../platform/exclusive.ts';
+import { printableUrl } from '../../platform/http-body.ts';
+import { ARCHIVE_MAX_BYTES, ARCHIVES, STALL_MS, TOTAL_MS } from '../release/archives.ts';
+import { fetchArchive } from '../release/fetch-archive.ts';
+import { describeArchive, enterRelease, layoutOf, pinnableNames, readReleases } from '../release/pinning.ts';
 
 export const summary = 'pin a release of a miner, or of frpc, by the digest of its archive';
 
@@ -20,56 +20,62 @@ const RELEASES = join(import.meta.dirname, '../../miners/releases.json');
 
 const HELP = `spotrig pin: let workers fetch and run a release of a miner, or of frpc
 
-  pin MINER ARCHIVE    MINER is one of ${names()}; ARCHIVE is a file (${ARCHIVE_KINDS.join(', ')})
+  pin MINER FILE       an archive (tar.gz, tar.xz, zip), or the bare program; MINER is one of ${pinnableNames()}
+  pin MINER VERSION    fetch that version from its project's release page
+  pin MINER            fetch what is pinned already, and record its size
 
-  --version V    the release's version (default: from the archive's name)
-  --url URL      where the archive can be fetched (default: the miner's own release page)
-  --member PATH  the program inside the archive (default: as the miner's own project packs it)
+  --sha256 HEX   what its publisher says; other bytes are refused
+  --version V    the release's version (default: from the file's name)
+  --url URL      where it can be fetched (default: the project's own release page; a bare program may have none)
+  --member PATH  the program inside the archive (default: as its own project packs it)
+  --replace      let another file take the place of the same version
   --into FILE    the list to write (default miners/releases.json)
+  --cache DIR    where fetched files are kept, by their digest (default .cache/archives)
   --json         answer in JSON
 
-Check the archive's digest with its publisher first: from now on workers trust exactly these bytes. The newest entry of a miner
-is what its bare name means. Build afterwards, and put the archive on your mirrors as artifacts/<sha256>.
+Check the digest with its publisher: from now on workers trust exactly these bytes. The newest entry of a miner is what its bare
+name means. Then make a release that carries it: spotrig release --miner MINER.
 `;
 
-function names(): string {
-  return [...minerNames(), FRPC].join(', ');
-}
-
-function layoutOf(name: string): ReleaseLayout | undefined {
-  return name === FRPC ? frpcLayout : findMiner(name)?.release;
-}
-
 const OPTIONS = {
+  sha256: { type: 'string' },
   version: { type: 'string' },
   url: { type: 'string' },
   member: { type: 'string' },
+  replace: { type: 'boolean', default: false },
   into: { type: 'string', default: RELEASES },
+  cache: { type: 'string', default: ARCHIVES },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
-const EX_USAGE = 64;
+type Flags = ReturnType<typeof parsed>['values'];
 
-/** `spotrig pin MINER ARCHIVE`: writes the entry. Resolves with the exit code. */
+const EX_USAGE = 64;
+const VERSION = /^\d[0-9A-Za-z.+-]{0,39}$/;
+
+/** `spotrig pin MINER …`: writes the entry. Resolves with the exit code: 0, 1 where nothing was pinned, 64 where the call was wrong. */
 export async function run(argv: string[]): Promise<number> {
-  let parsed;
+  let call;
   try {
-    parsed = parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
+    call = parsed(argv);
   } catch (error) {
     return usage(messageOf(error));
   }
-  const { values, positionals } = parsed;
+  const { values, positionals } = call;
   if (values.help) {
     console.log(HELP);
     return 0;
   }
-  const [miner, archive] = positionals;
-  if (miner === undefined || archive === undefined || positionals.length > 2)
-    return usage('give a miner and an archive');
+  const [miner, what] = positionals;
+  if (miner === undefined || positionals.length > 2) return usage('give a miner, and a version or a file');
+  if (values.sha256 !== undefined && !/^[0-9a-f]{64}$/.test(values.sha256)) {
+    return usage('--sha256: 64 hex digits in lower case');
+  }
   try {
-    const release = await describeArchive({ miner, archive, ...values });
-    const replaced = await enter(release, values.into);
+    layoutOf(miner);
+    const release = await pin(miner, what, values);
+    const replaced = await enterRelease(release, values.into, values.replace);
     console.log(values.json ? JSON.stringify(release) : report(release, replaced, values.into));
     return 0;
   } catch (error) {
@@ -79,97 +85,66 @@ export async function run(argv: string[]): Promise<number> {
   }
 }
 
-interface ArchiveQuestion {
-  miner: string;
-  archive: string;
-  version?: string | undefined;
-  url?: string | undefined;
-  member?: string | undefined;
+function parsed(argv: string[]) {
+  return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
 }
 
-/** Everything about an archive that a release entry says. The program is unpacked for it, as a worker would. */
-async function describeArchive(o: ArchiveQuestion): Promise<MinerRelease> {
-  const layout = layoutOf(o.miner);
-  if (layout === undefined) {
-    throw new SpotrigError('pin_miner', `unknown miner "${o.miner}"; known are ${names()}`);
-  }
-  const asset = basename(o.archive);
-  const kind = kindOf(asset);
-  const known = layout.asset.exec(asset)?.groups?.['version'];
-  const version = o.version ?? known;
-  if (version === undefined)
-    throw new SpotrigError('pin_version', `${asset} does not tell its version; give --version`);
-  const url = o.url ?? (known === version ? layout.url(version, asset) : undefined);
-  if (url === undefined) {
-    throw new SpotrigError('pin_url', `${asset} is not named as on ${o.miner}'s release page; give --url`);
-  }
-  const member = o.member ?? layout.member(version);
-  const { sha256, size_bytes } = await digestOf(o.archive);
-  const unpacked_bytes = await unpackedBytes(o.archive, kind, member);
-  const entry = { miner: o.miner, version, url, sha256, size_bytes, unpacked_bytes, archive: kind, member };
-  const checked = MinerRelease.safeParse(entry);
-  if (!checked.success) {
-    const faults = checked.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new SpotrigError('pin_entry', `this makes no release entry: ${faults.join('; ')}`);
-  }
-  return checked.data;
+async function pin(miner: string, what: string | undefined, flags: Flags): Promise<MinerRelease> {
+  if (what === undefined) return await pinAgain(miner, flags);
+  if (!VERSION.test(what) || existsSync(what)) return await describeArchive({ miner, archive: what, ...flags });
+  const layout = layoutOf(miner);
+  const url = flags.url ?? layout.url(what, layout.assetOf(what));
+  return await pinFrom(url, { miner, version: what, url, member: flags.member, sha256: flags.sha256 }, flags);
 }
 
-function kindOf(asset: string): ArchiveKind {
-  const kind = ARCHIVE_KINDS.find((k) => asset.endsWith(`.${k}`)) ?? (asset.endsWith('.tgz') ? 'tar.gz' : undefined);
-  if (kind === undefined) throw new SpotrigError('pin_kind', `${asset} is none of ${ARCHIVE_KINDS.join(', ')}`);
-  return kind;
-}
-
-async function digestOf(path: string): Promise<{ sha256: string; size_bytes: number }> {
-  const hash = createHash('sha256');
-  try {
-    for await (const chunk of createReadStream(path) as AsyncIterable<Buffer>) hash.update(chunk);
-    return { sha256: hash.digest('hex'), size_bytes: (await stat(path)).size };
-  } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'EACCES', 'EISDIR', 'ENOTDIR')) throw error;
-    throw new SpotrigError('pin_archive', `cannot read ${path}`, { cause: error });
-  }
-}
-
-async function unpackedBytes(archive: string, kind: ArchiveKind, member: string): Promise<number> {
-  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
-  const temp = await mkdtemp(join(tmpdir(), 'spotrig-pin-'));
-  try {
-    return (await unpackMember({ archive, kind, member, to: join(temp, 'program'), env })).size_bytes;
-  } catch (error) {
-    if (!(error instanceof SpotrigError) || error.code !== 'archive_no_member') throw error;
-    const files = await listFiles({ archive, kind, env });
+/** The newest entry again, with what only the file itself tells. */
+async function pinAgain(miner: string, flags: Flags): Promise<MinerRelease> {
+  const list = await readReleases(flags.into);
+  const pinned = list.find((r) => r.miner === miner && (flags.version === undefined || r.version === flags.version));
+  if (pinned === undefined)
+    throw new SpotrigError('pin_version', `no ${miner} is pinned yet: give a version or a file`);
+  const url = flags.url ?? pinned.url;
+  if (url === null)
     throw new SpotrigError(
-      'pin_member',
-      files.length === 0
-        ? 'the archive holds no file'
-        : `the archive has no ${member}; give --member, one of: ${files.slice(0, 20).join(', ')}`,
+      'pin_url',
+      `${miner} ${pinned.version} is pinned without an address: give its file, or --url`,
     );
-  } finally {
-    await rm(temp, { recursive: true });
-  }
+  const sha256 = flags.sha256 ?? (flags.replace ? undefined : pinned.sha256);
+  return await pinFrom(
+    url,
+    { miner, version: pinned.version, url, member: flags.member ?? pinned.member, sha256 },
+    flags,
+  );
 }
 
-/** Puts the entry before all others; one of the same miner and version goes. Returns the digest of that one, or null. */
-async function enter(release: MinerRelease, into: string): Promise<string | null> {
-  const list = await readReleases(into);
-  const same = list.find((r) => r.miner === release.miner && r.version === release.version);
-  const next = [release, ...list.filter((r) => r !== same)];
-  await writeFileDurable(into, `${JSON.stringify(next, null, 2)}\n`, 0o644);
-  return same?.sha256 ?? null;
-}
-
-async function readReleases(path: string): Promise<MinerRelease[]> {
-  const text = await readFile(path, 'utf8').catch((error: unknown) => {
-    if (isErrno(error, 'ENOENT')) return '[]';
-    throw error;
+async function pinFrom(
+  url: string,
+  facts: { miner: string; version: string; url: string; member: string | undefined; sha256: string | undefined },
+  flags: Flags,
+): Promise<MinerRelease> {
+  if (!URL.canParse(url) || !/^https?:$/.test(new URL(url).protocol))
+    throw new SpotrigError('pin_url', '--url must be an http or https address');
+  await makeDir(flags.cache, 0o755);
+  const archive = join(flags.cache, `${facts.miner}-${facts.version}.part`);
+  const alone = { purpose: 'pin', folder: flags.cache, clock: realClock, signal: new AbortController().signal };
+  return await exclusively(alone, async () => {
+    try {
+      console.error(`fetching ${printableUrl(url)}`);
+      await fetchArchive({
+        ...{ url, path: archive, maxBytes: ARCHIVE_MAX_BYTES, roomBytes: await freeBytesAt(flags.cache) },
+        ...{ clock: realClock, stallMs: STALL_MS, totalMs: TOTAL_MS },
+        onProgress: ({ bytes, total_bytes, rate_bytes_s, eta_s }) =>
+          console.error(
+            `  ${bytes} of ${total_bytes ?? 'unknown'} bytes, ${rate_bytes_s} bytes/s${eta_s === null ? '' : `, ${eta_s} s left`}`,
+          ),
+      });
+      const release = await describeArchive({ ...facts, archive, asset: basename(new URL(url).pathname) });
+      await rename(archive, join(flags.cache, release.sha256));
+      return release;
+    } finally {
+      await rm(archive, { force: true });
+    }
   });
-  try {
-    return z.parse(MinerReleases, JSON.parse(text));
-  } catch (error) {
-    throw new SpotrigError('pin_list', `${path} is not a list of releases`, { cause: error });
-  }
 }
 
 function report(release: MinerRelease, replaced: string | null, into: string): string {
@@ -177,11 +152,14 @@ function report(release: MinerRelease, replaced: string | null, into: string): s
     `${release.miner} ${release.version} is pinned in ${into}:`,
     `  sha256    ${release.sha256}`,
     `  size      ${release.size_bytes} bytes, unpacked ${release.unpacked_bytes}`,
-    `  program   ${release.member}`,
-    `  from      ${release.url}`,
+    `  program   ${release.member}${release.archive === 'plain' ? ' (the file itself)' : ''}`,
+    `  from      ${release.url ?? 'your mirrors alone'}`,
   ];
   if (replaced !== null && replaced !== release.sha256) lines.push(`It takes the place of ${replaced}.`);
-  lines.push(`Next: npm run build, and put the archive on your mirrors as artifacts/${release.sha256}`);
+  lines.push(
+    `Next: npx spotrig release --miner ${release.miner}${release.url === null ? ' --from FILE' : ''}, ` +
+      `or npm run build and the file on your mirrors as artifacts/${release.sha256}`,
+  );
   return lines.join('\n');
 }
 

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { minerReleases } from '../../miners/pinned.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
-import { findArchive, pinnedRelease } from '../release/archives.ts';
+import { ARCHIVES, findArchive, pinnedRelease } from '../release/archives.ts';
 import type { ReleaseManifest } from '../release/manifest.ts';
 import { publish, serialTooLow } from '../release/publish.ts';
 import { readRelease } from '../release/read-release.ts';
@@ -106,7 +106,7 @@ async function release(flags: Flags): Promise<ReleaseManifest> {
   }
   const extras = [];
   for (const pinned of chosen)
-    extras.push(await findArchive(pinned, { from: flags.from, out, cacheDir: join(ROOT, '.cache/archives'), log }));
+    extras.push(await findArchive(pinned, { from: flags.from, out, cacheDir: ARCHIVES, log }));
   const composed = await composeRelease({ xz: flags['no-xz'] ? 'off' : 'make', log });
   if (!flags['no-xz'] && !composed.files.some(({ what }) => what.endsWith('xz'))) {
     throw new SpotrigError(

@@ -55,14 +55,16 @@ export async function pinnedArchive(o: {
         `Fetch it again, or, when you trust these bytes, pin them: npx spotrig pin ${o.kind === 'frpc' ? FRPC : 'MINER'} ${o.path}`,
     );
   }
-  if (release.archive === 'zip')
+  if (release.archive === 'zip' || release.archive === 'plain') {
+    const what = release.archive === 'zip' ? 'a zip' : 'a bare program';
     throw new SpotrigError(
       'image_archive',
-      `${basename(o.path)} is a zip; the image's build unpacks tar archives only`,
+      `${basename(o.path)} is ${what}; the image's build unpacks tar archives only`,
     );
+  }
   return {
     program: release.miner,
-    asset: basename(new URL(release.url).pathname),
+    asset: basename(release.url === null ? o.path : new URL(release.url).pathname),
     bytes,
     sha256,
     member: release.member,
