@@ -179,7 +179,12 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   });
   let relay: Relay | null = null;
   const poolUrl = (): string => relay?.state().pool ?? firstPool(config).url;
-  const reporting = report({ config, logger, ports, egressPorts, meter, supervisor, events, poolUrl }, ending.signal);
+  const exportsWell = new Map<string, boolean>();
+  const onExport = (name: string, isWell: boolean): void => void exportsWell.set(name, isWell);
+  const reporting = report(
+    { config, logger, ports, egressPorts, onExport, meter, supervisor, events, poolUrl },
+    ending.signal,
+  );
   reporting.catch(onFault);
   const stalls = new HandOver<PoolStall>(STALLS_WAITING_MAX);
   const network: { key: string | null } = { key: null };
@@ -198,6 +203,7 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
     ...{ config, env: process.env, clock: realClock, random: Math.random, logger },
     ...{ mirrors, meter, supervisor, emit, egressPorts },
     onStall: (url, stall) => stalls.push({ url, stall }),
+    onExport,
   };
   if (config.relay) {
     relay = await openRelay(deps, ports);
@@ -205,7 +211,10 @@ async function runWorker(config: Config, logger: Logger): Promise<number> {
   }
   const store = new ArtifactStore({ home: config.home, boot: config.boot, clock: realClock, logger, emit });
   const tunnel = reporting.then((reporter) =>
-    openTunnel({ config, logger, ports, egressPorts, events, reporter, network, store, mirrors }, ending.signal),
+    openTunnel(
+      { config, logger, ports, egressPorts, exportsWell, events, reporter, network, store, mirrors },
+      ending.signal,
+    ),
   );
   tunnel.catch((error: unknown) => emit({ event: 'frp_down', level: 'error', detail: messageOf(error) }));
   const mining = runMiner(deps, store, ports, running, ending.signal).catch((error: unknown) => {
@@ -236,6 +245,7 @@ async function report(
     logger: Logger;
     ports: Ports;
     egressPorts: ReadonlyMap<string, number>;
+    onExport: (name: string, isWell: boolean) => void;
     meter: ShareMeter;
     supervisor: Supervisor;
     events: HandOver<EventInput>;
@@ -244,7 +254,7 @@ async function report(
   },
   ending: AbortSignal,
 ): Promise<Reporter> {
-  const { config, logger, ports, egressPorts, meter, supervisor, events, poolUrl } = o;
+  const { config, logger, ports, egressPorts, onExport, meter, supervisor, events, poolUrl } = o;
   const { adapter } = config.miner;
   await Promise.race([events.first, realClock.sleep(REPORTER_AFTER_MS, ending).catch(() => undefined)]);
   const { startReporter } = await import('../reporter/reporter.ts');
@@ -265,6 +275,7 @@ async function report(
     ...{ worker: config.worker, boot: config.boot, token: config.token },
     ...{ collectors: config.collectors, pins: config.collectorPins },
     exportPort: (name) => egressPorts.get(name) ?? 0,
+    onExport,
     miner: minerView,
     meter: config.relay ? meter : null,
     hostExtras: {
@@ -342,6 +353,8 @@ async function openTunnel(
     logger: Logger;
     ports: Ports;
     egressPorts: ReadonlyMap<string, number>;
+    /** Whether each export's last connection carried data. */
+    exportsWell: ReadonlyMap<string, boolean>;
     events: HandOver<EventInput>;
     reporter: Reporter;
     network: { key: string | null };
@@ -350,7 +363,7 @@ async function openTunnel(
   },
   ending: AbortSignal,
 ): Promise<Tunnel | null> {
-  const { config, logger, ports, egressPorts, events, reporter, network, store, mirrors } = o;
+  const { config, logger, ports, egressPorts, exportsWell, events, reporter, network, store, mirrors } = o;
   const { frp: addresses, frpCa: ca, frpc, frpSshKey: sshKey, egressKey, expose, country, home, boot } = config;
   const token = parseToken(config.token);
   if (addresses.length === 0 || ca === null || frpc === null || token === null) return null;
@@ -358,7 +371,7 @@ async function openTunnel(
   if (ending.aborted) return null;
   const { Tunnel } = await import('./frp/tunnel.ts');
   const tunnel = new Tunnel({
-    ...{ home, boot, token, addresses, ca, sshKey, country, expose, egressKey, egressPorts },
+    ...{ home, boot, token, addresses, ca, sshKey, country, expose, egressKey, egressPorts, exportsWell },
     minerPort: () => ports.api,
     network: () => network.key,
     program: (signal) =>

@@ -43,7 +43,7 @@ function worker(onEvent: (event: SupervisorEvent) => void, clock: Clock = realCl
     SPOTRIG_BOOT: 'a'.repeat(32),
   });
   if ('refusal' in read) throw new Error(read.refusal.complaints.join());
-  const common = { clock, logger: silentLogger, emit: onEvent, onStall: () => undefined };
+  const common = { clock, logger: silentLogger, emit: onEvent, onStall: () => undefined, onExport: () => undefined };
   const supervisor = new Supervisor({
     ...common,
     adapter: tRex,

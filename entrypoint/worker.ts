@@ -46,6 +46,8 @@ export interface WorkerDeps {
   emit: (event: SupervisorEvent) => void;
   /** The relay's connection to an endpoint died after it had served. */
   onStall: (url: string, stall: Stall) => void;
+  /** Whether a connection through an export of frp carried data. */
+  onExport: (name: string, isWell: boolean) => void;
 }
 
 /** Ports of the miner's API and of the relay; an adopted miner knows only the ones it was started with. */
@@ -96,6 +98,7 @@ export async function openRelay(deps: WorkerDeps, ports: Ports): Promise<Relay> 
       algo: deps.config.algo,
       onEvent: ({ event, level, detail }) => deps.emit({ event, level, detail }),
       onStall: deps.onStall,
+      onExport: deps.onExport,
     });
   try {
     return await open(ports.relay);

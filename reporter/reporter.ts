@@ -50,6 +50,7 @@ export interface ReporterOptions {
   collectors: readonly string[];
   /** Loopback port of an export's visitor (see Uplink). */
   exportPort?: (name: string) => number;
+  onExport?: (name: string, isWell: boolean) => void;
   pins: readonly string[];
   /** SPOTRIG_HOME; the spool is under it. */
   home: string;
@@ -255,7 +256,7 @@ class RunningReporter implements Reporter {
 
   async #open(): Promise<Spool> {
     if (this.#spool !== null) return this.#spool;
-    const { home, boot, worker, token, collectors, exportPort, pins, clock, random, http, logger } = this.#o;
+    const { home, boot, worker, token, collectors, exportPort, onExport, pins, clock, random, http, logger } = this.#o;
     const onEvent = (event: EventInput): void => this.event(event);
     const spool = await openSpool({
       dir: join(home, 'spool'),
@@ -265,7 +266,7 @@ class RunningReporter implements Reporter {
     this.#spool = spool;
     this.#uplink = new Uplink({
       ...{ worker, token, collectors, pins, spool, clock, random, http, logger, onEvent },
-      ...(exportPort === undefined ? {} : { exportPort }),
+      ...(exportPort === undefined ? {} : { exportPort, onExport }),
     });
     return spool;
   }

@@ -35,6 +35,8 @@ export interface UplinkOptions {
   collectors: readonly string[];
   /** Loopback port of an export's visitor. Left out: collectors behind exports are not used. */
   exportPort?: (name: string) => number;
+  /** Whether a connection through this export carried data. */
+  onExport?: ((name: string, isWell: boolean) => void) | undefined;
   /** Base64 SHA-256 of the collectors' keys; empty = the usual check. */
   pins: readonly string[];
   spool: Pick<Spool, 'peek' | 'ack'>;
@@ -176,8 +178,10 @@ export class Uplink {
         ...(route.frp === null ? {} : { connectTo: { host: '127.0.0.1', port: route.frp.port } }),
         signal: this.#abort.signal,
       });
+      if (route.frp !== null) this.#o.onExport?.(route.frp.name, true);
       return outcomeOf(answer, seq, this.#o.clock.nowMs());
     } catch (error) {
+      if (route.frp !== null && !this.#abort.signal.aborted) this.#o.onExport?.(route.frp.name, false);
       return { kind: 'failed', why: messageOf(error), retryAfterMs: null };
     }
   }

@@ -79,6 +79,8 @@ export interface ChoiceOptions {
   emit(event: RelayEvent): void;
   /** The miners shall leave every endpoint but this one. */
   onMove(place: number): void;
+  /** Whether a connection through this export of frp carried data. */
+  onExport?(name: string, isWell: boolean): void;
 }
 
 export class PoolChoice {
@@ -130,6 +132,7 @@ export class PoolChoice {
     this.#current = place;
     this.#lastServed = place;
     this.#health[place]?.served(nowMs);
+    this.#tellExport(place, true);
     if (from === place) return;
     this.#tellEgress(from, place);
     if (from === null) return;
@@ -154,6 +157,7 @@ export class PoolChoice {
   failed(place: number, failure: Failure): void {
     this.failure = failure;
     this.#health[place]?.failed(this.#o.clock.monoMs(), failure);
+    this.#tellExport(place, false);
   }
 
   /** It ended a session that had served for so long. */
@@ -166,6 +170,7 @@ export class PoolChoice {
   refused(place: number): boolean {
     const nowMs = this.#o.clock.monoMs();
     this.#health[place]?.failed(nowMs, 'login_refused');
+    this.#tellExport(place, true);
     return this.#health.some((health, other) => other !== place && !health.isIll(nowMs));
   }
 
@@ -275,6 +280,11 @@ export class PoolChoice {
 
   #retryAtMs(place: number): number {
     return this.#health[place]?.retryAtMs ?? -Infinity;
+  }
+
+  #tellExport(place: number, isWell: boolean): void {
+    const { frp } = this.#endpoint(place);
+    if (frp !== null) this.#o.onExport?.(frp, isWell);
   }
 
   #endpoint(place: number): PoolUrl {

@@ -53,6 +53,8 @@ export interface RelayOptions {
   /** Keys of pools that sign their own certificates; a memory that ends with the process by default. */
   keys?: KeyMemory;
   onEvent(event: RelayEvent): void;
+  /** Whether a connection through this export of frp carried data. */
+  onExport?(name: string, isWell: boolean): void;
   /** A connection died that had served: evidence about the endpoint of this url. */
   onStall?(url: string, stall: Stall): void;
   /** The miner's name of the algorithm, for what its pools mean; a Bitcoin pool by default. */
@@ -90,6 +92,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
     onMove: (place) => {
       for (const link of links) if (link.leg !== null && link.leg.place !== place) link.close();
     },
+    onExport: (name, isWell) => options.onExport?.(name, isWell),
   });
   const served = (): number => [...links].filter((link) => link.isServed && link.end === null).length;
   const latest = (link: Link | undefined): typeof last => ({

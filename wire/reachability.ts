@@ -213,6 +213,10 @@ export const ReachabilityRecord = z.object({
   stalls: z.array(Stall).check(z.maxLength(4)),
   bulk: z.array(Bulk).check(z.maxLength(6)),
   egress: z.nullable(Network),
+  /** Of role frps, where frpc came so far: its login, and the canary (bytes that came back, and when the last one did). */
+  frp: z.optional(
+    z.object({ login_ms: z.nullable(Amount), canary_bytes: z.nullable(Count), canary_ms: z.nullable(Amount) }),
+  ),
   /** The worker's clock less the collector's. */
   clock_skew_ms: z.nullable(z.number()),
   verdict: z.nullable(Verdict),

@@ -156,12 +156,24 @@ function baselineLines(record: Sample): StepLine[] {
   return lines;
 }
 
+function tunnelLines({ frp, operation }: Sample): StepLine[] {
+  const lines: StepLine[] = [];
+  if (frp === undefined) return lines;
+  if (frp.login_ms !== null) lines.push({ what: 'login at frps', result: 'done', isWell: true, ms: frp.login_ms });
+  if (frp.canary_bytes !== null) {
+    const result = `${formatBytes(frp.canary_bytes)} came back`;
+    lines.push({ what: 'canary', result, isWell: operation === null, ms: frp.canary_ms });
+  }
+  return lines;
+}
+
 /** The steps of a sample in the order they were made; groups without a line are left out. */
 export function stepsOf(record: Sample): StepGroup[] {
   const groups: StepGroup[] = [
     { title: 'Line of the worker', lines: baselineLines(record) },
     { title: 'DNS', lines: dnsLines(record) },
     ...trialGroups(record.addresses, '', record.control_addresses),
+    { title: 'Tunnel', lines: tunnelLines(record) },
     { title: 'Sessions watched', lines: stallLines(record) },
     {
       title: 'With one thing changed',

@@ -1,17 +1,20 @@
-// Every attempt of the ladder as a reachability sample. What worked is told as it was; what failed is measured step by step with the
-// prober's own steps, after frpc is gone: never two connections to one frps at once.
+// Every attempt of the ladder as a reachability sample. The way is measured step by step with the prober's own steps before frpc is
+// started, and where it failed once more when frpc is gone: never two connections to one frps at once.
 import { isIP } from 'node:net';
 import { promises as dns } from 'node:dns';
 import type { Clock } from '../../platform/clock.ts';
+import { readTextIfPresent } from '../../platform/durable-file.ts';
 import { failureOf } from '../../stratum/failure-of.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { bracketed } from '../../stratum/address.ts';
 import { probeDeps } from '../../stratum/probe/connection.ts';
+import type { Trust } from '../../stratum/probe/tls.ts';
 import { endOfTrial, tryAddress } from '../../stratum/probe/trial.ts';
 import { judge } from '../../wire/judge.ts';
 import type { AddressTrial, DnsAnswer, ReachabilityRecord, Stall, Target } from '../../wire/reachability.ts';
 import type { CanaryResult } from './canary.ts';
 import type { Outcome, Way } from './ladder.ts';
+import type { FrpCa } from './settings.ts';
 import { endpointOf, serverNameOf } from './transport.ts';
 
 /** Half of the prober’s: the login that failed has waited long already, and the next rung waits for this. */
@@ -20,14 +23,27 @@ const LIMITS = { tcp_ms: 5_000, tls_ms: 5_000, reply_ms: 5_000, ack_ms: 2_000, c
 const ATTEMPTS = 2;
 const ATTEMPT_PAUSE_MS = 1_000;
 const ADDRESSES_MAX = 4;
+const CA_MAX_BYTES = 1024 * 1024;
+
+/** What was seen of a way before its frpc was started. */
+export interface Before {
+  answers: DnsAnswer[];
+  /** One of each address, up to the first that went well. */
+  trials: AddressTrial[];
+}
 
 /** What is known of one attempt. */
 export interface Attempt {
   address: FrpAddress;
   way: Way;
   outcome: Outcome;
+  /** From frpc's start to its login, to a quarter of a second; null: it did not come to it, or was logged in already. */
+  login_ms: number | null;
   /** null where the attempt did not come to it. */
   canary: CanaryResult | null;
+  /** null: frpc ran already. */
+  before: Before | null;
+  ca: FrpCa;
 }
 
 /** Where a way connects, as a target's name and place. */
@@ -39,22 +55,42 @@ export function targetOf(address: FrpAddress, { rung }: Way): Target {
   return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni, dialect: null };
 }
 
+/** Measures a way once. Never rejects for the network. */
+export async function lookBefore(address: FrpAddress, way: Way, ca: FrpCa, clock: Clock): Promise<Before> {
+  const target = targetOf(address, way);
+  const answers = await lookUp(target.host, clock);
+  const plan = { target, way, trust: await trustOf(address, way, ca), clock };
+  const trials: AddressTrial[] = [];
+  for (const one of addressesOf(target, answers)) {
+    const trial = await tryOnce(one, 0, plan);
+    trials.push(trial);
+    if (endOfTrial(trial).operation === null) break;
+  }
+  return { answers, trials };
+}
+
 /** The sample, with a verdict. `history`: earlier ones of the same target, newest first. Never rejects for the network. */
 export async function sampleOf(
   attempt: Attempt,
   history: readonly ReachabilityRecord[],
   clock: Clock,
 ): Promise<ReachabilityRecord> {
-  const { address, way, outcome, canary } = attempt;
+  const { address, way, outcome, login_ms, canary, before, ca } = attempt;
   const target = targetOf(address, way);
   const at_ms = clock.nowMs();
-  const answers = await lookUp(target.host, clock);
-  const found = isIP(target.host) === 0 ? answers.flatMap(({ addresses }) => addresses) : [target.host];
+  const answers = before?.answers ?? (await lookUp(target.host, clock));
+  const found = addressesOf(target, answers);
   const carried = canary !== null && canary.bytes > 0;
-  const trials =
-    outcome === 'up' || carried
-      ? found.slice(0, 1).map((one) => wellTrial(one, target.tls))
-      : await tryAll(found.slice(0, ADDRESSES_MAX), target, way, clock);
+  const trials = [...(before?.trials ?? [])];
+  if (outcome === 'up' || carried) {
+    // frpc came through, also where the look before it did not: how long its own steps took is its own knowledge.
+    const isSeen = trials.some((trial) => endOfTrial(trial).operation === null);
+    if (!isSeen)
+      trials.push(...found.slice(0, 1).map((one) => wellTrial(one, trials.length === 0 ? 0 : 1, target.tls)));
+  } else {
+    const plan = { target, way, trust: await trustOf(address, way, ca), clock };
+    trials.push(...(await tryAll(found, before === null ? 0 : 1, plan)));
+  }
   const sample: ReachabilityRecord = {
     ...{ kind: 'reachability', at_ms, target, ...failureOfAttempt(attempt, trials, answers), baseline: null },
     ...{
@@ -72,6 +108,9 @@ export async function sampleOf(
       clock_skew_ms: null,
       verdict: null,
     },
+    ...(login_ms === null && canary === null
+      ? {}
+      : { frp: { login_ms, canary_bytes: canary?.bytes ?? null, canary_ms: canary?.ms ?? null } }),
   };
   return { ...sample, verdict: judge({ sample, history, controls: [], inside: [] }) };
 }
@@ -89,36 +128,52 @@ async function lookUp(host: string, clock: Clock): Promise<DnsAnswer[]> {
   }
 }
 
-async function tryAll(
-  addresses: readonly string[],
-  target: Target,
-  { rung }: Way,
-  clock: Clock,
-): Promise<AddressTrial[]> {
+function addressesOf(target: Target, answers: readonly DnsAnswer[]): string[] {
+  const found = isIP(target.host) === 0 ? answers.flatMap(({ addresses }) => addresses) : [target.host];
+  return found.slice(0, ADDRESSES_MAX);
+}
+
+/** As frpc checks it: the authority of the settings, and the rung's name. A file that cannot be read is frpc's to complain of. */
+async function trustOf(address: FrpAddress, { rung }: Way, ca: FrpCa): Promise<Trust | undefined> {
+  if (rung === 'ssh') return undefined;
+  const pem = 'pem' in ca ? ca.pem : await readTextIfPresent(ca.path, CA_MAX_BYTES).catch(() => null);
+  return pem === null ? undefined : { ca: pem, name: serverNameOf(address, rung) };
+}
+
+interface Plan {
+  target: Target;
+  way: Way;
+  trust: Trust | undefined;
+  clock: Clock;
+}
+
+async function tryOnce(address: string, attempt: number, { target, way, trust, clock }: Plan): Promise<AddressTrial> {
+  const { trial } = await tryAddress(
+    {
+      ...{ target, address, attempt, agent: '', limits: LIMITS, question: { kind: 'none' }, trust },
+      ...{ upTo: target.tls ? 'tls' : 'tcp', shape: { isSmall: way.rung === 'tls_classic' } },
+    },
+    probeDeps(clock),
+  );
+  return trial;
+}
+
+/** Every address, until all went well or ATTEMPTS were made; `first` is the ordinal of the first one. */
+async function tryAll(addresses: readonly string[], first: number, plan: Plan): Promise<AddressTrial[]> {
   const trials: AddressTrial[] = [];
-  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
-    if (attempt > 0) await clock.sleep(ATTEMPT_PAUSE_MS);
-    for (const address of addresses) {
-      const { trial } = await tryAddress(
-        {
-          ...{ target, address, attempt, agent: '', limits: LIMITS, question: { kind: 'none' } },
-          ...{ upTo: target.tls ? 'tls' : 'tcp', shape: { isSmall: rung === 'tls_classic' } },
-        },
-        probeDeps(clock),
-      );
-      trials.push(trial);
-    }
+  for (let attempt = first; attempt < ATTEMPTS; attempt++) {
+    if (attempt > first) await plan.clock.sleep(ATTEMPT_PAUSE_MS);
+    for (const address of addresses) trials.push(await tryOnce(address, attempt, plan));
     if (trials.every((trial) => endOfTrial(trial).operation === null)) break;
   }
   return trials;
 }
 
-/** frpc came through these steps; how long each took is its own knowledge. */
-function wellTrial(address: string, tls: boolean): AddressTrial {
+function wellTrial(address: string, attempt: number, tls: boolean): AddressTrial {
   const step = { failure: null, ms: null };
   const nothing = { protocol: null, alert: null, spki_sha256: null, issuer: null, rx_raw_bytes: null };
   const secured = { ...step, ...nothing, tx_unacked_bytes: null, retransmits: null };
-  return { address, attempt: 0, tcp: step, tls: tls ? secured : null, stratum: null, http: null };
+  return { address, attempt, tcp: step, tls: tls ? secured : null, stratum: null, http: null };
 }
 
 /** A way that connects and then carries nothing, or too little, fails at the transfer. */

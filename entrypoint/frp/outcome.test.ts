@@ -15,10 +15,12 @@ describe('what an attempt came to', () => {
   });
 
   it('knows more once the way was measured', () => {
-    expect(refined('login_timeout', { operation: 'connect' })).toBe('no_tcp');
-    expect(refined('login_timeout', { operation: 'tls_handshake' })).toBe('hello');
-    expect(refined('login_timeout', { operation: null })).toBe('login_timeout');
-    expect(refined('frozen', { operation: 'tls_handshake' })).toBe('frozen');
+    const failure = 'generic_timeout_error' as const;
+    expect(refined('login_timeout', { operation: 'connect', failure })).toBe('no_tcp');
+    expect(refined('login_timeout', { operation: 'tls_handshake', failure })).toBe('hello');
+    expect(refined('login_timeout', { operation: 'tls_handshake', failure: 'ssl_unknown_authority' })).toBe('tls_bad');
+    expect(refined('login_timeout', { operation: null, failure: null })).toBe('login_timeout');
+    expect(refined('frozen', { operation: 'tls_handshake', failure })).toBe('frozen');
   });
 
   it('takes a canary at its word', () => {

@@ -20,11 +20,20 @@ const MEANINGS: readonly (readonly [RegExp, BadOutcome])[] = [
   [/login to the server failed|connect to server error/i, 'login_refused'],
 ];
 
+const CERTIFICATE_FAILURES: ReadonlySet<string> = new Set([
+  ...['ssl_invalid_certificate', 'ssl_invalid_hostname', 'ssl_unknown_authority'],
+]);
+
 /** The same, once the way was measured: where the login got no answer, how far did the prober come? */
-export function refined(outcome: BadOutcome, { operation }: Pick<ReachabilityRecord, 'operation'>): BadOutcome {
+export function refined(
+  outcome: BadOutcome,
+  { operation, failure }: Pick<ReachabilityRecord, 'operation' | 'failure'>,
+): BadOutcome {
   if (outcome !== 'login_timeout') return outcome;
   if (operation === 'resolve' || operation === 'connect') return 'no_tcp';
-  return operation === 'tls_handshake' ? 'hello' : outcome;
+  if (operation !== 'tls_handshake') return outcome;
+  // frpc's multiplexer may be faster to say that the session is over than its TLS to say why.
+  return CERTIFICATE_FAILURES.has(failure ?? '') ? 'tls_bad' : 'hello';
 }
 
 /** Of a canary. */

@@ -38,7 +38,7 @@ import {
   type Outcome,
   type Way,
 } from './ladder.ts';
-import { sampleOf } from './measure.ts';
+import { lookBefore, sampleOf, type Attempt } from './measure.ts';
 import type { ExposeSetting, FrpCa } from './settings.ts';
 import { outcomeOfCanary, outcomeOfWords, refined, type BadOutcome } from './outcome.ts';
 import { Session, frpDir, frpcLogPath, type SessionSetup } from './session.ts';
@@ -95,6 +95,8 @@ export interface TunnelOptions {
   egressKey: string | null;
   /** Visitors' loopback ports, by the export's name. */
   egressPorts: ReadonlyMap<string, number>;
+  /** By the export's name: whether the last connection through its visitor carried data. */
+  exportsWell?: ReadonlyMap<string, boolean>;
   /** Key of the network that the worker is in, where a collector has told it. */
   network: () => string | null;
   /** Path of frpc; rejects where it cannot be had now. */
@@ -109,12 +111,14 @@ export interface TunnelOptions {
 }
 
 /** What an attempt came to; its processes are gone unless it is up. */
-interface Attempted {
+interface Attempted extends Seen {
   outcome: Outcome;
-  canary: CanaryResult | null;
   session: Session | null;
   words: string;
 }
+
+/** Of an attempt, for its sample. */
+type Seen = Pick<Attempt, 'login_ms' | 'canary' | 'before'>;
 
 export class Tunnel {
   readonly #o: TunnelOptions;
@@ -215,7 +219,7 @@ export class Tunnel {
         }
         if (ladder.inUse === null) ladder.record('up', clock.monoMs());
         else ladder.canaryBack(LADDER_TIMES.large_bytes, clock.monoMs());
-        await this.#isUp(way, attempted.canary, isAdopted ? null : Math.round(clock.monoMs() - begunMs));
+        await this.#isUp(way, attempted, isAdopted ? null : Math.round(clock.monoMs() - begunMs));
         await this.#hold(ladder, session, setup, echo.port, signal);
         begunMs = clock.monoMs();
         await stopAll(session.ids, clock);
@@ -226,9 +230,10 @@ export class Tunnel {
   }
 
   /** Tells the ladder and the owner of an attempt that came to nothing. */
-  async #failed(ladder: Ladder, way: Way, { outcome, canary, words }: Attempted): Promise<void> {
+  async #failed(ladder: Ladder, way: Way, attempted: Attempted): Promise<void> {
+    const { outcome, words } = attempted;
     if (outcome === 'up') return;
-    const sample = await this.#sample(way, outcome, canary);
+    const sample = await this.#sample(way, outcome, attempted);
     const known = sample === null ? outcome : refined(outcome, sample);
     this.#tellFailure(way, known, words);
     const nowMs = this.#o.clock.monoMs();
@@ -242,15 +247,15 @@ export class Tunnel {
   }
 
   /** `foundMs` null: it was up before. */
-  async #isUp(way: Way, canary: CanaryResult | null, foundMs: number | null): Promise<void> {
+  async #isUp(way: Way, seen: Seen, foundMs: number | null): Promise<void> {
     this.#lastFault = '';
     await this.#remember(way);
     this.#foundMs = foundMs;
-    this.#canary = canary;
+    this.#canary = seen.canary;
     const after = foundMs === null ? 'as before' : `after ${(foundMs / 1000).toFixed(1)} s`;
     this.#o.emit({ event: 'frp_up', level: 'info', detail: `${this.#title(way)}, ${after}` });
     this.#become('up', way);
-    void this.#sample(way, 'up', canary);
+    void this.#sample(way, 'up', seen);
   }
 
   /** All that does not change within the boot; waits for the program. */
@@ -317,17 +322,22 @@ export class Tunnel {
     const address = this.#address(way);
     logger.info({ frps: address.url, rung: way.rung }, 'frps is tried');
     let session = adopted;
-    let canary: CanaryResult | null = null;
+    const seen: Seen = { login_ms: null, canary: null, before: null };
     let outcome: Outcome = 'up';
     let words = '';
     try {
+      if (adopted === null) seen.before = await lookBefore(address, way, setup.ca, clock);
+      signal.throwIfAborted();
       session ??= await Session.make(setup, address, way);
       await session.write(echoPort, this.#askedFor(FRP_CANARY), this.#services(setup));
+      const begunMs = clock.monoMs();
       if (adopted === null) ({ outcome, words } = await this.#login(session, signal));
       else await this.#reload(session);
+      if (adopted === null && outcome === 'up') seen.login_ms = Math.round(clock.monoMs() - begunMs);
       if (outcome === 'up') ({ outcome, words } = await this.#canaryStarted(session, echoPort, setup, signal));
       if (outcome === 'up') {
-        canary = await this.#firstCanary(session, signal);
+        const canary = await this.#firstCanary(session, signal);
+        seen.canary = canary;
         outcome = outcomeOfCanary(canary);
         words = `the canary: ${canary.kind} after ${canary.bytes} bytes and ${canary.ms} ms`;
       }
@@ -336,10 +346,10 @@ export class Tunnel {
       words = messageOf(error);
       outcome = codeOf(error) === 'frp_start' ? 'no_program' : 'login_timeout';
     }
-    if (outcome === 'up') return { outcome, canary, session, words };
+    if (outcome === 'up') return { outcome, ...seen, session, words };
     if (session !== null) await stopAll(session.ids, clock);
     await keepSmall(frpcLogPath(home));
-    return { outcome, canary, session: null, words };
+    return { outcome, ...seen, session: null, words };
   }
 
   /** Starts the processes and waits for frps's word on the login. */
@@ -471,7 +481,7 @@ export class Tunnel {
     }
     ladder.failed(clock.monoMs());
     logger.warn({ outcome, bytes: found.bytes }, 'the canary did not come back');
-    void this.#sample(way, outcome, found);
+    void this.#sample(way, outcome, { login_ms: null, canary: found, before: null });
     return outcome;
   }
 
@@ -547,14 +557,14 @@ export class Tunnel {
 
   /** A record, where something changed or the last one is old. */
   #tell(): void {
-    const { clock, egressPorts } = this.#o;
+    const { clock, egressPorts, exportsWell } = this.#o;
     const way = this.#way;
     const record: Omit<FrpRecord, 'at_ms'> = {
       ...{ kind: 'frp', state: this.#state, frps: way === null ? null : this.#address(way).url },
       ...{ rung: way?.rung ?? null, found_ms: this.#foundMs },
       ...{ canary_bytes: this.#canary?.bytes ?? null, canary_ms: this.#canary?.ms ?? null },
       exposed: this.#exposed,
-      egress: [...egressPorts.keys()].map((name) => ({ name, ok: null })),
+      egress: [...egressPorts.keys()].map((name) => ({ name, ok: exportsWell?.get(name) ?? null })),
     };
     const text = JSON.stringify(record);
     if (text === this.#told && clock.monoMs() - this.#toldMs < this.#t.record) return;
@@ -581,12 +591,12 @@ export class Tunnel {
   }
 
   /** Hands the sample on; null where the measurement itself failed. */
-  async #sample(way: Way, outcome: Outcome, canary: CanaryResult | null): Promise<ReachabilityRecord | null> {
+  async #sample(way: Way, outcome: Outcome, seen: Seen): Promise<ReachabilityRecord | null> {
     const address = this.#address(way);
     const key = `${way.place} ${way.rung}`;
     try {
       const history = this.#history.get(key) ?? [];
-      const sample = await sampleOf({ address, way, outcome, canary }, history, this.#o.clock);
+      const sample = await sampleOf({ address, way, outcome, ...seen, ca: this.#o.ca }, history, this.#o.clock);
       this.#history.set(key, [sample, ...history].slice(0, HISTORY_MAX));
       this.#o.onSample(sample);
       return sample;

@@ -1,7 +1,8 @@
-// The TLS step of a probe. The certificate is recorded and never judged: pools sign their own (facts/censorship.md section 1, 14).
-import { createHash } from 'node:crypto';
+// The TLS step of a probe. The certificate is recorded and not judged, since pools sign their own (facts/censorship.md section 1, 14),
+// but where the caller names whom it trusts: frps's authority.
+import { createHash, type X509Certificate } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { connect as tlsConnect, type TLSSocket } from 'node:tls';
+import { checkServerIdentity, connect as tlsConnect, type TLSSocket } from 'node:tls';
 import { codeOf } from '../../platform/errors.ts';
 import { NAME_MAX_CHARS } from '../../wire/limits.ts';
 import type { Failure } from '../../wire/failure.ts';
@@ -21,6 +22,12 @@ export interface TlsShape {
   isSmall?: boolean;
 }
 
+/** Whose certificate it must be: of this authority (PEM), for this name or address. */
+export interface Trust {
+  ca: string;
+  name: string;
+}
+
 export interface Secured {
   step: TlsStep;
   /** The public authorities vouch for the certificate and the name; no word for or against a pool. */
@@ -31,8 +38,13 @@ export interface Secured {
 
 type Outcome = { failure: Failure; alert: number | null } | 'secured';
 
-/** Does the handshake on a fresh connection. Never rejects. */
-export async function tlsStep(connection: ProbeConnection, shape: TlsShape, limits: WaitLimits): Promise<Secured> {
+/** Does the handshake on a fresh connection. With `trust`, another's certificate fails the step. Never rejects. */
+export async function tlsStep(
+  connection: ProbeConnection,
+  shape: TlsShape,
+  limits: WaitLimits,
+  trust: Trust | null = null,
+): Promise<Secured> {
   const { sni, splitHello = false } = shape;
   const before = connection.rx_bytes;
   const socket = tlsConnect({
@@ -42,23 +54,44 @@ export async function tlsStep(connection: ProbeConnection, shape: TlsShape, limi
     maxVersion: shape.maxVersion ?? 'TLSv1.3',
     ...(shape.isSmall === true ? { ecdhCurve: 'X25519:P-256' } : {}),
     rejectUnauthorized: false,
+    // The name is checked below: it may be another than the one in the hello.
+    ...(trust === null ? {} : { ca: trust.ca, checkServerIdentity: () => undefined }),
   });
   // Always somebody listens: what breaks after the handshake is told by the connection.
   socket.on('error', () => undefined);
   const { value, ms, ack } = await connection.wait(outcomeOf(socket, connection), limits);
   const isSecured = value === 'secured';
   const ended = value === null ? { failure: 'generic_timeout_error' as const, alert: null } : value;
+  // Once: Node 24 has it no more when it is asked for again.
+  const certificate = isSecured ? socket.getPeerX509Certificate() : undefined;
+  const refused = isSecured && trust !== null ? refusalOf(socket, certificate, trust) : null;
   const step: TlsStep = {
-    failure: ended === 'secured' ? null : ended.failure,
+    failure: ended === 'secured' ? refused : ended.failure,
     ms,
     alert: ended === 'secured' ? null : ended.alert,
     protocol: isSecured ? socket.getProtocol() : null,
-    ...(isSecured ? certificateOf(socket) : { spki_sha256: null, issuer: null }),
+    ...certificateOf(certificate),
     rx_raw_bytes: connection.rx_bytes - before,
     ...ack,
   };
-  if (!isSecured) socket.destroy();
-  return { step, isTrusted: isSecured && socket.authorized, stream: isSecured ? socket : null };
+  const isGood = isSecured && refused === null;
+  if (!isGood) socket.destroy();
+  return { step, isTrusted: isGood && socket.authorized, stream: isGood ? socket : null };
+}
+
+/** What is wrong with the certificate for who trusts so; null: nothing. */
+function refusalOf(socket: TLSSocket, certificate: X509Certificate | undefined, { name }: Trust): Failure | null {
+  // Node gives a code here, where its types say an Error.
+  const told: unknown = socket.authorized ? null : socket.authorizationError;
+  const code = typeof told === 'string' ? told : told === null ? null : (codeOf(told) ?? '');
+  if (code !== null) return certificateFailure(code);
+  const isNamed = certificate !== undefined && checkServerIdentity(name, certificate.toLegacyObject()) === undefined;
+  return isNamed ? null : 'ssl_invalid_hostname';
+}
+
+function certificateFailure(code: string): Failure {
+  const failure = failureOf(Object.assign(new Error(code), { code }));
+  return failure.startsWith('ssl_') ? failure : 'ssl_invalid_certificate';
 }
 
 function outcomeOf(socket: TLSSocket, connection: ProbeConnection): Promise<Outcome> {
@@ -81,8 +114,10 @@ function alertOf(error: Error): number | null {
   return number === undefined ? null : Number(number);
 }
 
-function certificateOf(socket: TLSSocket): { spki_sha256: string | null; issuer: string | null } {
-  const certificate = socket.getPeerX509Certificate();
+function certificateOf(certificate: X509Certificate | undefined): {
+  spki_sha256: string | null;
+  issuer: string | null;
+} {
   if (certificate === undefined) return { spki_sha256: null, issuer: null };
   const key = certificate.publicKey.export({ type: 'spki', format: 'der' });
   const issuer = (certificate.issuer ?? '').replaceAll(/\s*\n\s*/g, ', ').replaceAll(/\p{Cc}/gu, '');

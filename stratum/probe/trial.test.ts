@@ -193,6 +193,22 @@ describe('a TLS pool', () => {
     expect(rx_bytes).toBeGreaterThanOrEqual((trial.tls?.rx_raw_bytes ?? 0) + GOOD.length);
   });
 
+  it('fails where it must have a certificate of somebody’s, and has not', async () => {
+    const port = await secure();
+    const own = certificate.cert.toString();
+    const other = (await makeCertificate('pool.example')).cert.toString();
+    const trusting = async (trust: TrialPlan['trust']) => (await probe(port, { tls: true, trust })).trial;
+    expect(await trusting({ ca: own, name: 'pool.example' })).toMatchObject({
+      ...{ tls: { failure: null }, stratum: { failure: null } },
+    });
+    expect(await trusting({ ca: own, name: '192.0.2.1' })).toMatchObject({
+      ...{ tls: { failure: 'ssl_invalid_hostname', spki_sha256: certificate.spki_sha256 }, stratum: null },
+    });
+    expect((await trusting({ ca: other, name: 'pool.example' })).tls?.failure).toMatch(
+      /^ssl_(unknown_auth|invalid_cert)/,
+    );
+  });
+
   it('sees the wanted name or none, and a split hello', async () => {
     const names: (string | false | null)[] = [];
     const server = tls.createServer(certificate, (socket) => {

@@ -6,7 +6,7 @@ import type { AddressTrial, Stall, Target } from '../../wire/reachability.ts';
 import { connectTo, type ProbeConnection, type ProbeDeps } from './connection.ts';
 import type { FirstRequest } from './first-request.ts';
 import { httpStep, stratumStep, watch, type WatchLimits } from './step-one.ts';
-import { tlsStep, type TlsShape } from './tls.ts';
+import { tlsStep, type TlsShape, type Trust } from './tls.ts';
 
 /** Limits of the steps, ms. */
 export interface TrialLimits {
@@ -33,6 +33,8 @@ export interface TrialPlan {
   question: Question;
   /** How the hello differs from the plain one with the target's name; for variants. */
   shape?: Partial<TlsShape>;
+  /** Whose certificate it must be; left out: anybody's. */
+  trust?: Trust | undefined;
   /** Stays connected after a good answer. */
   watch?: Pick<WatchLimits, 'watch_ms' | 'quiet_ms'>;
   agent: string;
@@ -72,7 +74,8 @@ async function speak(
   let stream: Duplex | null = null;
   if (target.tls) {
     const shape = { sni: target.sni, ...plan.shape };
-    const secured = await tlsStep(connection, shape, { ack_ms: limits.ack_ms, timeout_ms: limits.tls_ms });
+    const wait = { ack_ms: limits.ack_ms, timeout_ms: limits.tls_ms };
+    const secured = await tlsStep(connection, shape, wait, plan.trust ?? null);
     trial.tls = secured.step;
     if (secured.stream === null) return null;
     stream = secured.stream;

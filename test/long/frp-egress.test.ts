@@ -25,7 +25,7 @@ import type { RelayEvent } from '../../stratum/pool-choice.ts';
 import { parsePoolUrl, throughVisitors } from '../../stratum/pool-url.ts';
 import { startRelay } from '../../stratum/relay.ts';
 import { ShareMeter } from '../../stratum/share-meter.ts';
-import { EventsAnswer, WorkersAnswer } from '../../wire/api.ts';
+import { EventsAnswer, WorkerDetail, WorkersAnswer } from '../../wire/api.ts';
 import { FRP_EGRESS, FRP_TICKET_META, egressProxyName } from '../../wire/frp-names.ts';
 import { makeCertificate } from '../fakes/certificate.ts';
 import { FakeCollector } from '../fakes/report-collector.ts';
@@ -296,5 +296,10 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`egress throug
     });
     expect(told.filter((name) => name === 'frp_egress_used')).toHaveLength(2);
     expect(told.filter((name) => name === 'miner_started')).toHaveLength(1);
+    const { frp: record } = WorkerDetail.parse(await getJson(`${collector.url}/api/v1/workers/rig-1`));
+    expect(record?.egress.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual([
+      { name: 'collector', ok: true },
+      { name: 'pool-a', ok: true },
+    ]);
   });
 });

@@ -217,6 +217,11 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')('the worker’
     );
     expect(sample).toMatchObject({ target: { role: 'frps', url: `frp+tls://${HOST}:${port}` }, operation: null });
     expect(sample?.verdict?.verdict).toBe('reachable');
+    const [trial] = sample?.addresses ?? [];
+    expect([trial?.tcp?.ms, trial?.tls?.ms]).toEqual([expect.any(Number), expect.any(Number)]);
+    expect(trial?.tls?.protocol).toBe('TLSv1.3');
+    expect(sample?.frp).toMatchObject({ login_ms: expect.any(Number) as number, canary_bytes: 65_536 });
+    expect(sample?.frp?.canary_ms).toBe((await worker.up()).canary_ms);
 
     const toml = join(home, 'run/frp/frpc.toml');
     expect((await stat(toml)).mode & 0o777).toBe(0o600);
@@ -328,8 +333,17 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')('the worker’
       until('a refusal', 20_000, () =>
         Promise.resolve(worker.events.find(({ event }) => event === 'frp_refused' || event === 'frp_down') ?? null),
       );
-    // frpc's own multiplexer may be faster to say that the session is over than TLS to say why.
-    expect((await refused(stranger)).detail).toMatch(/SPOTRIG_FRP_CA|session shutdown/);
+    // frpc's own multiplexer may be faster to say that the session is over than TLS to say why: our own look at it says why.
+    expect(await refused(stranger)).toMatchObject({
+      ...{ event: 'frp_refused', detail: expect.stringContaining('see SPOTRIG_FRP_CA') as string },
+    });
+    expect(stranger.samples[0]).toMatchObject({ operation: 'tls_handshake', failure: 'ssl_unknown_authority' });
+    expect(stranger.samples[0]?.addresses.map(({ attempt, tls }) => [attempt, tls?.failure])).toEqual([
+      [0, 'ssl_unknown_authority'],
+      [1, 'ssl_unknown_authority'],
+    ]);
+    expect(stranger.samples[0]?.verdict?.verdict).not.toBe('reachable');
+    console.log(`a foreign certificate: ${JSON.stringify(stranger.samples[0]?.verdict)}`);
     expect(stranger.events.map(({ event }) => event)).not.toContain('frp_up');
     await stranger.leave();
     await stranger.tunnel.stop();
