@@ -68,11 +68,14 @@ export function machineExpectation(o: {
   if (models.length === 0) return null;
   const total = { rate_hs: 0, low_hs: 0, high_hs: 0 };
   const parts = new Map<string, number>();
+  const kinds = new Map<string, Expectation>();
   let weakest = 0;
   for (const [i, model] of models.entries()) {
     const gpu = { model, memory_bytes: o.memoryOf(model), power_limit_w: o.power_limits_w[i] ?? null };
-    const one = expectationFor(gpu, o.algo, o.known);
+    const kind = `${model}@${gpu.power_limit_w}`;
+    const one = kinds.get(kind) ?? expectationFor(gpu, o.algo, o.known);
     if (one === null) return null;
+    kinds.set(kind, one);
     total.rate_hs += one.rate_hs;
     total.low_hs += one.low_hs;
     total.high_hs += one.high_hs;

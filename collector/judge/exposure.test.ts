@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { hashrateRecord, sharesRecord } from '../../test/fakes/reports.ts';
 import type { HashrateRecord, SharesRecord } from '../../wire/records.ts';
-import { exposureOf, stepsAt, stepsOfClaims, type TroubleSpan } from './exposure.ts';
+import { exposureOf, rateOf, stepsAt, stepsOfClaims, sumWindows, type TroubleSpan } from './exposure.ts';
 
 const STEP_MS = 15_000;
 
@@ -86,5 +86,42 @@ describe('exposure', () => {
       expect(excused_ms.pool_trouble).toBe(2 * STEP_MS);
     }
     expect(exposure([{}, {}], during('stratum+tcp://other.example:1')).windows).toHaveLength(2);
+  });
+});
+
+describe('sums of windows', () => {
+  it('say the same: shares and expectations add up, claims weigh by what was asked', () => {
+    const { windows } = exposure([
+      {},
+      { shares: { share_work_hashes: 4e6 }, hashrate: { claimed_hs: 2_000_000 } },
+      { hashrate: { claimed_hs: null } },
+    ]);
+    const sum = sumWindows(windows);
+    expect(sumWindows([])).toBeNull();
+    expect(sum).toMatchObject({ at_ms: 45_000, exposure_ms: 45_000, found: 6 });
+    const total = (steps: { expected: number }[]): number => steps.reduce((all, { expected }) => all + expected, 0);
+    const summed = sum === null ? [] : [sum];
+    expect(total(stepsAt(summed, 1e6))).toBeCloseTo(total(stepsAt(windows, 1e6)), 9);
+    const claiming = windows.slice(0, 2);
+    expect(
+      total(
+        stepsOfClaims(
+          [sumWindows(claiming)].flatMap((w) => w ?? []),
+          1,
+        ),
+      ),
+    ).toBeCloseTo(total(stepsOfClaims(claiming, 1)), 9);
+  });
+
+  it('prove a rate with its interval; no share proves an upper bound', () => {
+    const { windows } = exposure(Array.from({ length: 100 }, () => ({})));
+    const rate = rateOf(windows);
+    expect(rate.rate_hs).toBeCloseTo(200 / (100 * 15e-6), 3);
+    expect(rate.low_hs ?? NaN).toBeLessThan(rate.rate_hs ?? NaN);
+    expect(rate.high_hs ?? NaN).toBeGreaterThan(rate.rate_hs ?? NaN);
+    const none = rateOf(exposure([{ shares: { accepted: 0 } }]).windows);
+    expect(none).toMatchObject({ rate_hs: 0, low_hs: 0 });
+    expect(none.high_hs).toBeGreaterThan(0);
+    expect(rateOf([])).toEqual({ rate_hs: null, low_hs: null, high_hs: null });
   });
 });

@@ -2,6 +2,7 @@
 //
 // What is left out is left out whole, shares and time, and for reasons that the count of shares has no part in: else honest machines
 // would look slow, or slow ones honest.
+import { deliveredRate, type DeliveredRate } from '../../stratum/interval.ts';
 import type { HashrateRecord, SharesRecord } from '../../wire/records.ts';
 import type { Timed } from '../store/store.ts';
 import type { ShareStep } from './sequential-test.ts';
@@ -81,6 +82,33 @@ export function exposureOf(o: {
     });
   }
   return { windows, excused_ms };
+}
+
+/** One window for many, as long as the sums stand for all of them; null for none. Tests of the sum see less often, and not less. */
+export function sumWindows(windows: readonly ExposureWindow[]): ExposureWindow | null {
+  const last = windows.at(-1);
+  if (last === undefined) return null;
+  const sum = { at_ms: last.at_ms, exposure_ms: 0, shares_per_hs: 0, found: 0 };
+  let claimed = 0;
+  let claimedPerHs = 0;
+  for (const window of windows) {
+    sum.exposure_ms += window.exposure_ms;
+    sum.shares_per_hs += window.shares_per_hs;
+    sum.found += window.found;
+    if (window.claimed_hs === null) continue;
+    claimed += window.claimed_hs * window.shares_per_hs;
+    claimedPerHs += window.shares_per_hs;
+  }
+  return { ...sum, claimed_hs: claimedPerHs > 0 ? claimed / claimedPerHs : null };
+}
+
+/** The rate that windows prove, with its 99.9 % interval (Garwood: shares are counted, each worth what was asked). */
+export function rateOf(windows: readonly ExposureWindow[]): DeliveredRate {
+  const found = windows.reduce((total, window) => total + window.found, 0);
+  const per_hs = windows.reduce((total, window) => total + window.shares_per_hs, 0);
+  const unit = found > 0 ? 1 : 0;
+  const sums = { work_hashes: found, work_sq_hashes2: found, work_max_hashes: unit, window_ms: per_hs * 1000 };
+  return deliveredRate({ ...sums, next_share_work_hashes: 1 });
 }
 
 /** What a test of a fixed rate sees: `rate_hs` is what should arrive by shares. */

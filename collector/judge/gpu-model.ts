@@ -14,8 +14,21 @@ export interface GpuModel {
   memory_gb: number | null;
 }
 
+/** A fleet has few kinds of GPUs, and each is asked for at every look at every machine. */
+const KNOWN = new Map<string, GpuModel>();
+const KNOWN_MAX = 1000;
+
 /** `NVIDIA GeForce RTX 3070`, `RTX3070 LHR` and `RTX 3070` have one key; Ti, Super, Laptop and the like stay apart. */
 export function gpuModel(name: string): GpuModel {
+  const known = KNOWN.get(name);
+  if (known !== undefined) return known;
+  const model = readModel(name);
+  if (KNOWN.size >= KNOWN_MAX) KNOWN.clear();
+  KNOWN.set(name, model);
+  return model;
+}
+
+function readModel(name: string): GpuModel {
   let memory_gb: number | null = null;
   const text = name
     .toLowerCase()

@@ -67,11 +67,12 @@ export interface SequentialResult {
 
 /** Steps are oldest first. The same steps and settings give the same result. */
 export function sequentialTest(steps: readonly ShareStep[], s: SequentialSettings = SEQUENTIAL): SequentialResult {
-  const logRates = s.alternatives.map(({ rate }) => Math.log(rate));
-  const fromStart = s.alternatives.map(({ weight }) => weight);
-  const fromLater = s.alternatives.map(() => 0);
+  const fromStart = new Mixture(s.alternatives, 1);
+  const fromLater = new Mixture(s.alternatives, 0);
   const threshold = 1 / s.alpha;
   const unproven = Math.log(s.beta / (1 - s.alpha));
+  const proof = logRatio(s.proven_against);
+  const recovery = logRatio(s.recovered_against);
   let spans = 0;
   let spanEndMs = steps[0] === undefined ? Infinity : steps[0].at_ms + s.change_every_ms;
   let againstProof = 0;
@@ -87,19 +88,10 @@ export function sequentialTest(steps: readonly ShareStep[], s: SequentialSetting
     while (at_ms > spanEndMs && spans < s.changes_max) {
       spanEndMs += s.change_every_ms;
       spans += 1;
-      for (const [i, { weight }] of s.alternatives.entries()) {
-        fromLater[i] = (fromLater[i] ?? 0) + weight / s.changes_max;
-      }
+      fromLater.begin(1 / s.changes_max);
     }
-    let start = 0;
-    let later = 0;
-    for (const [i, { rate }] of s.alternatives.entries()) {
-      const ratio = Math.exp(found * (logRates[i] ?? 0) + expected * (1 - rate));
-      start += fromStart[i] = capped((fromStart[i] ?? 0) * ratio);
-      later += fromLater[i] = capped((fromLater[i] ?? 0) * ratio);
-    }
-    result.likelihood = Math.max(start, later);
-    againstProof += logLikelihood(found, expected, s.proven_against);
+    result.likelihood = Math.max(fromStart.step(found, expected), fromLater.step(found, expected));
+    againstProof += proof(found, expected);
     if (againstProof <= unproven) result.proven_ms ??= at_ms;
 
     if (result.slow_since_ms === null) {
@@ -110,16 +102,57 @@ export function sequentialTest(steps: readonly ShareStep[], s: SequentialSetting
       forRecovery = 0;
       continue;
     }
-    forRecovery = Math.max(0, forRecovery - logLikelihood(found, expected, s.recovered_against));
+    forRecovery = Math.max(0, forRecovery - recovery(found, expected));
     if (forRecovery < -Math.log(s.alpha)) continue;
     result.slow_since_ms = null;
     result.recovered_ms = at_ms;
     // From here on only later changes are looked for: the start has had its α.
-    fromStart.fill(0);
-    fromLater.fill(0);
+    fromStart.clear();
+    fromLater.clear();
     result.likelihood = 0;
   }
   return result;
+}
+
+/** A dead machine's ratio grows without end; far beyond every threshold it says nothing more. */
+const RATIO_MAX = 1e12;
+
+/** A weighted mean of likelihood ratios, one for each alternative. */
+class Mixture {
+  readonly #rates: Float64Array;
+  readonly #logs: Float64Array;
+  readonly #weights: Float64Array;
+  readonly #ratios: Float64Array;
+
+  constructor(alternatives: SequentialSettings['alternatives'], share: number) {
+    this.#rates = Float64Array.from(alternatives, ({ rate }) => rate);
+    this.#logs = this.#rates.map(Math.log);
+    this.#weights = Float64Array.from(alternatives, ({ weight }) => weight);
+    this.#ratios = this.#weights.map((weight) => weight * share);
+  }
+
+  /** Tests that begin now join with this share of the weight. */
+  begin(share: number): void {
+    for (const [i, weight] of this.#weights.entries()) this.#ratios[i] = (this.#ratios[i] ?? 0) + weight * share;
+  }
+
+  clear(): void {
+    this.#ratios.fill(0);
+  }
+
+  /** The mean after one more window. */
+  step(found: number, expected: number): number {
+    let mean = 0;
+    for (let i = 0; i < this.#ratios.length; i += 1) {
+      const before = this.#ratios[i] ?? 0;
+      if (before === 0) continue;
+      const ratio = Math.exp(found * (this.#logs[i] ?? 0) + expected * (1 - (this.#rates[i] ?? 1)));
+      const after = Math.min(before * ratio, RATIO_MAX);
+      this.#ratios[i] = after;
+      mean += after;
+    }
+    return mean;
+  }
 }
 
 /**
@@ -132,11 +165,8 @@ export function waldExpectedShares(rate: number, alpha: number, beta: number): n
   return ((1 - beta) * up + beta * down) / (rate * Math.log(rate) + 1 - rate);
 }
 
-function logLikelihood(found: number, expected: number, rate: number): number {
-  return found * Math.log(rate) + expected * (1 - rate);
-}
-
-/** A dead machine's ratio grows without end; far beyond every threshold it says nothing more. */
-function capped(ratio: number): number {
-  return Math.min(ratio, 1e12);
+/** How a window speaks for `rate` of the expected one against the expected one itself. */
+function logRatio(rate: number): (found: number, expected: number) => number {
+  const log = Math.log(rate);
+  return (found, expected) => found * log + expected * (1 - rate);
 }
