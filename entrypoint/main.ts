@@ -331,8 +331,8 @@ async function probe(
         network.key = record.egress?.key ?? network.key;
         reporter.measured(record);
       },
-      onRanks: (ranks) => {
-        relay()?.setRanking(ranks);
+      onRanks: (ranks, sinceMs) => {
+        relay()?.setRanking(ranks, sinceMs);
         reporter.rankCollectors(ranks);
       },
       onEvent: (event) => events.push(event),

@@ -38,7 +38,7 @@ export interface ReachabilityHooks {
   isHashing: () => boolean;
   onRecord: (record: ReachabilityRecord) => void;
   /** After each run: pools by their `url`, collectors by their address as in the settings. */
-  onRanks: (ranks: Rank[]) => void;
+  onRanks: (ranks: Rank[], sinceMs: number) => void;
   onEvent: (event: EventInput) => void;
 }
 
@@ -74,8 +74,11 @@ export function startReachability(s: ReachabilitySettings, hooks: ReachabilityHo
       hooks.onRecord(record);
       tellNews(news.of(record));
     },
-    onRanks: (ranks) => {
-      hooks.onRanks(ranks.map((rank) => ({ ...rank, url: settingOf.get(rank.url) ?? rank.url })));
+    onRanks: (ranks, sinceMs) => {
+      hooks.onRanks(
+        ranks.map((rank) => ({ ...rank, url: settingOf.get(rank.url) ?? rank.url })),
+        sinceMs,
+      );
       for (const { url, addresses } of ranks) tellNews(news.ofPins(url, addresses));
     },
     onFault: tell,

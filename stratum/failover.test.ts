@@ -281,11 +281,11 @@ describe('failover', () => {
     const [first, second] = [await new FakePool().listen(), await new FakePool().listen()];
     const r = await rig([first.url, second.url]);
     await until('shares at the first', () => first.accepted > 2);
-    r.relay.setRanking([rank(first, 'blocked:throttled'), rank(second, 'reachable')]);
+    r.relay.setRanking([rank(first, 'blocked:throttled'), rank(second, 'reachable')], realClock.monoMs());
     await until('shares at the second', () => second.accepted > 2);
     expect(r.events.at(-2)).toMatchObject({ event: 'pool_switched' });
     expect(r.events.at(-2)?.detail).toContain('verdict blocked:throttled');
-    r.relay.setRanking([rank(first, 'blocked:throttled'), rank(second, 'blocked:tcp')]);
+    r.relay.setRanking([rank(first, 'blocked:throttled'), rank(second, 'blocked:tcp')], realClock.monoMs());
     const { connections } = r.miner;
     const before = second.accepted;
     await until('more shares at the second', () => second.accepted > before + 5);
@@ -309,12 +309,31 @@ describe('failover', () => {
     expect(told[2]?.detail).toBe(`from frp+stcp://pool-a to ${direct.url}: a direct one is well again`);
   });
 
+  it('goes back to a direct one that was measured well since it failed, before its time', async () => {
+    const [direct, exported] = [await new FakePool().listen(), await new FakePool().listen()];
+    direct.behaviour = 'resets';
+    // Ten minutes and more are to pass: nothing but the measurement brings it back.
+    const r = await rig([direct.url, 'frp+stcp://pool-a'], { visitorPort: exported.port });
+    const beforeFailure = realClock.monoMs();
+    await until('shares through frp', () => exported.accepted > 2);
+    direct.behaviour = 'serves';
+    const { connections } = direct;
+    r.relay.setRanking([rank(direct, 'reachable')], beforeFailure - 60_000);
+    r.relay.setRanking([rank(direct, 'inconclusive')], realClock.monoMs());
+    const before = exported.accepted;
+    await until('more shares through frp', () => exported.accepted > before + 20);
+    expect(direct.connections).toBe(connections);
+    r.relay.setRanking([rank(direct, 'reachable')], realClock.monoMs());
+    await until('shares at the direct one', () => direct.accepted > 2);
+    expect(r.relay.state().pool).toBe(direct.url);
+  });
+
   it('does not leave a blocked one that works for a visitor with nothing behind it', async () => {
     const [direct, exported] = [await new FakePool().listen(), await new FakePool().listen()];
     exported.behaviour = 'ends';
     const r = await rig([direct.url, 'frp+stcp://pool-a'], { visitorPort: exported.port });
     await until('shares', () => direct.accepted > 2);
-    r.relay.setRanking([rank(direct, 'blocked:throttled')]);
+    r.relay.setRanking([rank(direct, 'blocked:throttled')], realClock.monoMs());
     await until('a look at the visitor', () => exported.connections > 0);
     const before = direct.accepted;
     await until('more shares', () => direct.accepted > before + 20);
@@ -339,7 +358,7 @@ describe('failover', () => {
     const url = `stratum+tcp://no-such-name.invalid:${String(pool.port)}`;
     const r = await rig([url]);
     await until('a failure', () => r.relay.state().failure !== null);
-    r.relay.setRanking([rank({ url }, 'blocked:dns', ['127.0.0.1'])]);
+    r.relay.setRanking([rank({ url }, 'blocked:dns', ['127.0.0.1'])], realClock.monoMs());
     await until('shares', () => pool.accepted > 2);
   });
 

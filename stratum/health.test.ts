@@ -43,4 +43,21 @@ describe('EndpointHealth', () => {
     later.ended(calmMs + 1, servedMs - 1, 'eof_error');
     expect(later.isIll(calmMs + 1)).toBe(true);
   });
+
+  it('is tried before its time when it measured well since it failed, but not again and again', () => {
+    const health = new EndpointHealth();
+    for (const ms of [0, 10, 20]) health.failed(ms, 'connection_reset');
+    health.measuredWell(100, 20);
+    expect(health.isIll(100)).toBe(true);
+    health.measuredWell(100, 21);
+    expect([health.isIll(100), health.retryAtMs]).toEqual([false, -Infinity]);
+    health.failed(200, 'connection_reset');
+    expect(health.illUntilMs).toBe(200 + 8 * calmMs);
+    health.measuredWell(300, 250);
+    expect(health.isIll(300)).toBe(true);
+    const later = 100 + calmMaxMs;
+    health.failed(later - 1, 'connection_reset');
+    health.measuredWell(later, later);
+    expect(health.isIll(later)).toBe(false);
+  });
 });

@@ -28,6 +28,8 @@ export class EndpointHealth {
   /** Failures since it last served for long. */
   #inARow = 0;
   #forgivenMs = -Infinity;
+  #failedMs = -Infinity;
+  #liftedMs = -Infinity;
   /** The last trouble; null when it served since, or never failed. */
   trouble: Trouble | null = null;
   /** Passed over for others until then. */
@@ -51,6 +53,7 @@ export class EndpointHealth {
   failed(nowMs: number, trouble: Trouble): void {
     const { calmMs, calmMaxMs, retryMs, retryMaxMs } = this.#t;
     const factor = 2 ** Math.min(this.#inARow, 30);
+    this.#failedMs = nowMs;
     this.illUntilMs = nowMs + Math.min(calmMs * factor, calmMaxMs);
     this.retryAtMs = this.#inARow === 0 ? nowMs : nowMs + Math.min((retryMs * factor) / 2, retryMaxMs);
     this.#inARow += 1;
@@ -62,6 +65,17 @@ export class EndpointHealth {
   served(nowMs: number): void {
     if (this.trouble !== null || this.sinceMs === null) this.sinceMs = nowMs;
     this.trouble = null;
+    this.illUntilMs = -Infinity;
+    this.retryAtMs = -Infinity;
+  }
+
+  /**
+   * A measurement that began at `sinceMs`, all of it after the last failure, found it well: it is not passed over any longer. Once in
+   * `calmMaxMs`: what fails again although it measures well is left alone for as long as its failures say.
+   */
+  measuredWell(nowMs: number, sinceMs: number): void {
+    if (!this.isIll(nowMs) || this.#failedMs >= sinceMs || nowMs - this.#liftedMs < this.#t.calmMaxMs) return;
+    this.#liftedMs = nowMs;
     this.illUntilMs = -Infinity;
     this.retryAtMs = -Infinity;
   }

@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Clock } from '../platform/clock.ts';
 import type { Failure } from '../wire/failure.ts';
 import type { LifecycleEvent } from '../wire/records.ts';
+import { standing } from '../wire/standing.ts';
 import { DIAL_LIMIT_MS, dialPool } from './dial.ts';
 import { EndpointHealth, HEALTH_TIMERS, type HealthTimers, type Trouble } from './health.ts';
 import type { KeyMemory } from './pool-key.ts';
@@ -181,9 +182,15 @@ export class PoolChoice {
     this.#o.emit(event);
   }
 
-  /** Takes measurements; an endpoint that is not among them is one that nothing is known of. */
-  setRanking(ranks: readonly EndpointRank[]): void {
+  /** Takes measurements that began at `sinceMs`; an endpoint that is not among them is one that nothing is known of. */
+  setRanking(ranks: readonly EndpointRank[], sinceMs: number): void {
     this.#ranks = new Map(ranks.map((rank) => [rank.url, rank]));
+    for (const [place, health] of this.#health.entries()) {
+      const { verdict } = this.#ranks.get(this.#endpoint(place).url) ?? { verdict: null };
+      // A refused login is nothing that is measured.
+      if (standing(verdict) === 0 && health.trouble !== 'login_refused')
+        health.measuredWell(this.#o.clock.monoMs(), sinceMs);
+    }
     void this.#reconsider();
   }
 

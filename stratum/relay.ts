@@ -65,8 +65,11 @@ export interface RelayOptions {
 export interface Relay {
   readonly port: number;
   state(): RelayState;
-  /** Takes measurements of the endpoints, all of them at once; a better one is moved to when it is time. */
-  setRanking(ranks: readonly EndpointRank[]): void;
+  /**
+   * Takes measurements of the endpoints, all of them at once; a better one is moved to when it is time. `sinceMs`: by the monotonic clock,
+   * when the first of them began.
+   */
+  setRanking(ranks: readonly EndpointRank[], sinceMs: number): void;
   /** Ends all connections after what is on its way, and frees the port. */
   close(): Promise<void>;
 }
@@ -174,7 +177,7 @@ export async function startRelay(options: RelayOptions): Promise<Relay> {
       failure: choice.failure,
       endpoints: choice.state(),
     }),
-    setRanking: (ranks) => choice.setRanking(ranks),
+    setRanking: (ranks, sinceMs) => choice.setRanking(ranks, sinceMs),
     close: () =>
       new Promise((resolve) => {
         choice.stop();

@@ -69,6 +69,7 @@ describe('the sampler', () => {
     const runs: number[] = [];
     const records: ReachabilityRecord[] = [];
     const ranks: Rank[][] = [];
+    const begun: number[] = [];
     const refuse = (): never => {
       throw new Error('no network in this test');
     };
@@ -85,18 +86,21 @@ describe('the sampler', () => {
       ...{ collectors: [], profile: PROFILE, agent: 'spotrig-probe/t', timesPath: join(dir, 'times'), deps, isHashing },
       logger: createLogger({ name: 't', level: 'silent' }),
       onRecord: (record) => records.push(record),
-      onRanks: (list) => ranks.push(list),
+      onRanks: (list, sinceMs) => {
+        ranks.push(list);
+        begun.push(sinceMs);
+      },
       onFault: (detail) => {
         throw new Error(detail);
       },
     });
-    return { sampler, runs, records, ranks };
+    return { sampler, runs, records, ranks, begun };
   }
 
   it('begins half a minute after the miner hashes, and comes again after 15 minutes', async () => {
     const clock = new FakeClock();
     let isHashing = false;
-    const { sampler, runs, records, ranks } = started(clock, () => isHashing);
+    const { sampler, runs, records, ranks, begun } = started(clock, () => isHashing);
     await clock.advance(60_000);
     expect(runs).toEqual([]);
     isHashing = true;
@@ -109,6 +113,7 @@ describe('the sampler', () => {
     expect(records).toHaveLength(3);
     expect(records[0]).toMatchObject({ operation: 'resolve', failure: 'dns_nxdomain_error' });
     expect(ranks[0]).toMatchObject([{ url: 'stratum+tcp://pool.example:3333', addresses: [] }]);
+    expect(begun).toEqual(runs);
   });
 
   it('comes at once when no pool is reached, and faults do not make a storm', async () => {

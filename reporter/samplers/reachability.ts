@@ -44,7 +44,8 @@ export interface ReachabilityOptions {
   logger: Logger;
   isHashing: () => boolean;
   onRecord: (record: ReachabilityRecord) => void;
-  onRanks: (ranks: Rank[]) => void;
+  /** `sinceMs`: by the monotonic clock, when the run began. */
+  onRanks: (ranks: Rank[], sinceMs: number) => void;
   /** A run that broke by a fault of ours. */
   onFault: (detail: string) => void;
 }
@@ -109,7 +110,7 @@ export class ReachabilitySampler {
     this.#isFault = false;
     const { times } = this.#times;
     const { collectors, profile, agent, deps, logger, onFault } = this.#o;
-    const now = this.#clock.nowMs();
+    const [now, sinceMs] = [this.#clock.nowMs(), this.#clock.monoMs()];
     const targets = this.#o.targets().map((t) => ({ ...t, stalls: this.#stalls.get(t.target.url) ?? t.stalls }));
     this.#stalls.clear();
     const isBulkDue = times.run_ms !== null && now - (times.bulk_ms ?? -Infinity) >= profile.bulk_every_ms;
@@ -128,7 +129,7 @@ export class ReachabilitySampler {
         },
         deps,
       );
-      if (!this.#stopped) this.#take(result, rest);
+      if (!this.#stopped) this.#take(result, rest, sinceMs);
     } catch (error) {
       logger.error({ error: messageOf(error) }, 'a probe run broke');
       onFault(messageOf(error));
@@ -137,7 +138,7 @@ export class ReachabilitySampler {
     this.#schedule(this.#isFault ? FAULT_SETTLE_MS : 0);
   }
 
-  #take(result: RunResult, rest: ReadonlyMap<string, number>): void {
+  #take(result: RunResult, rest: ReadonlyMap<string, number>, sinceMs: number): void {
     for (const [pool, ms] of rest) this.#times.times.rest.set(pool, ms);
     this.#save();
     for (const record of result.records) {
@@ -147,7 +148,8 @@ export class ReachabilitySampler {
       this.#o.logger.info({ target: target.url, verdict: verdict?.verdict, operation, failure }, 'reachability');
       this.#o.onRecord(record);
     }
-    this.#o.onRanks(result.records.map((record) => rankOf(record, result.pins.get(record.target.url) ?? [])));
+    const ranks = result.records.map((record) => rankOf(record, result.pins.get(record.target.url) ?? []));
+    this.#o.onRanks(ranks, sinceMs);
   }
 
   #save(): void {
