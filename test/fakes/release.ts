@@ -1,5 +1,5 @@
 // Releases around a stand-in runtime and payload, and mirrors in memory, for the tests of what makes and checks releases.
-import { mkdtemp, readFile, readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type KeyObject, createPrivateKey } from 'node:crypto';
@@ -24,21 +24,23 @@ export function newKey(): { key: KeyObject; publicText: string } {
 /** A release in memory; its Node is a file of noise, its worker the list of pinned miners, which are made up. */
 export async function composeStandIn(o: { word?: string; miners?: readonly object[] } = {}): Promise<Composed> {
   const dir = await mkdtemp(join(tmpdir(), 'spotrig-stand-in-'));
-  const noise = Buffer.concat(
-    Array.from({ length: 600 }, (_, i) => Buffer.from(sha256Of(`${o.word ?? ''}${i}`), 'hex')),
-  );
-  await writeFile(join(dir, 'node'), noise);
-  await writeFile(join(dir, 'release.toml'), 'mirrors = []\nnode_flags = []\n');
-  await writeFile(join(dir, 'releases.json'), JSON.stringify(o.miners ?? []));
-  return await composeRelease({
-    entry: 'miners/pinned.ts',
-    xz: 'make',
-    log: () => undefined,
-    settingsPath: join(dir, 'release.toml'),
-    runtimePath: join(dir, 'node'),
-    minersPath: join(dir, 'releases.json'),
-    cacheDir: join(dir, 'cache'),
-  });
+  const lines = Array.from({ length: 600 }, (_, i) => Buffer.from(sha256Of(`${o.word ?? ''}${i}`), 'hex'));
+  try {
+    await writeFile(join(dir, 'node'), Buffer.concat(lines));
+    await writeFile(join(dir, 'release.toml'), 'mirrors = []\nnode_flags = []\n');
+    await writeFile(join(dir, 'releases.json'), JSON.stringify(o.miners ?? []));
+    return await composeRelease({
+      entry: 'miners/pinned.ts',
+      xz: 'make',
+      log: () => undefined,
+      settingsPath: join(dir, 'release.toml'),
+      runtimePath: join(dir, 'node'),
+      minersPath: join(dir, 'releases.json'),
+      cacheDir: join(dir, 'cache'),
+    });
+  } finally {
+    await rm(dir, { recursive: true });
+  }
 }
 
 /** Publishes into `out`. */
