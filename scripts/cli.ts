@@ -23,6 +23,7 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   doctor: () => import('./commands/doctor.ts'),
   connect: () => import('./commands/connect.ts'),
   blacklist: () => import('./commands/blacklist.ts'),
+  image: () => import('./commands/image.ts'),
 };
 
 /** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */

@@ -104,6 +104,8 @@ export const ImageReport = z.strictObject({
   /** What would save most, best first. */
   advice: z.array(ImageAdvice),
   warnings: z.array(z.strictObject({ code: z.string(), text: z.string() })),
+  /** What explains a figure and is no reason to worry. */
+  notes: z.array(z.string()),
   /** Why it is unreadable; else []. */
   faults: z.array(z.strictObject({ code: z.string(), text: z.string() })),
 });

@@ -10,7 +10,7 @@ function built(name: string, change: Partial<ImageReport>): BuiltImage {
       ...{ podman_bytes: 238_000_000, containerd_bytes: 340_000_000 },
     },
     ...{ headroom_bytes: 66_060_000, verdict: 'ok', layers: [], waste: null, biggest: [], advice: [] },
-    ...{ warnings: [], faults: [] },
+    ...{ warnings: [], notes: [], faults: [] },
     ...change,
   };
   return { name, ref: `spotrig-${name}:0.1.0`, digest: null, report };
