@@ -13,11 +13,11 @@ import { MARKER } from '../../entrypoint/supervise/marker.ts';
 import { killNodeOften } from '../rig/node-kills.ts';
 import { getJson, startFleet, until, type Fleet, type FleetOptions } from '../rig/fleet.ts';
 
-/** Runs a test with a fleet of its own, slow enough that all of them together leave the machine usable. */
+/** Runs a test with a fleet of its own, slow enough that all of them together leave the machine usable; warm, unless it says otherwise. */
 function withFleet(o: Omit<FleetOptions, 'releaseDir'>, test: (fleet: Fleet) => Promise<void>): () => Promise<void> {
   return async () => {
     const minerFlags = ['--practice-throttle-hs', '30000', ...(o.minerFlags ?? [])];
-    const fleet = await startFleet({ releaseDir: inject('releaseDir'), ...o, minerFlags });
+    const fleet = await startFleet({ releaseDir: inject('releaseDir'), warm: true, ...o, minerFlags });
     try {
       await test(fleet);
     } finally {
@@ -62,33 +62,41 @@ function stored(f: Fleet): { reports: { boot: string; seq: number }[]; shares: M
 
 it.concurrent(
   'shows a hashing worker with what it claims and what its shares prove',
-  withFleet({ minerFlags: ['--practice-inflate', '2'] }, async (f) => {
-    const first = await hashing(f);
-    for (const field of ROW_FIELDS) expect(first, field).toHaveProperty(field);
-    expect(WorkerRow.safeParse(first).success).toBe(true);
-    expect(first).toMatchObject({ id: 'rig-1', algo: 'sha256d', rejected: 0, power_w: null, pool: f.pool.url });
-    expect(first.boot).toMatch(/^[0-9a-f]{32}$/);
+  // Many shares, so that the first reports can tell.
+  withFleet(
+    {
+      minerFlags: ['--practice-inflate', '2'],
+      poolOptions: { targetShareMs: 250, startDifficulty: 2e-6 },
+      warm: false,
+    },
+    async (f) => {
+      const first = await hashing(f);
+      for (const field of ROW_FIELDS) expect(first, field).toHaveProperty(field);
+      expect(WorkerRow.safeParse(first).success).toBe(true);
+      expect(first).toMatchObject({ id: 'rig-1', algo: 'sha256d', rejected: 0, power_w: null, pool: f.pool.url });
+      expect(first.boot).toMatch(/^[0-9a-f]{32}$/);
 
-    // With more shares the interval is narrow enough to tell the claim from the truth.
-    const row = await until('an interval below the claim', 120_000, async () => {
-      const now = await f.row();
-      return (now?.delivered_high_hs ?? Infinity) < (now?.claimed_hs ?? 0) ? now : null;
-    });
-    const [low, middle, high] = [row.delivered_low_hs ?? NaN, row.delivered_hs ?? NaN, row.delivered_high_hs ?? NaN];
-    expect(low).toBeLessThanOrEqual(middle);
-    expect(middle).toBeLessThanOrEqual(high);
-    // What the miner itself knows that it did: it tells the truth on a page of its own.
-    const [miner] = await f.tree.miners();
-    const api = /127\.0\.0\.1:\d+/.exec(
-      (await readFile(`/proc/${miner?.pid}/cmdline`, 'utf8')).split('--api-bind-http')[1] ?? '',
-    )?.[0];
-    const { true_hs } = Truth.parse(await getJson(`http://${api}/practice/truth`));
-    expect(low).toBeLessThan(true_hs);
-    expect(high).toBeGreaterThan(true_hs);
-    expect(row.claimed_hs).toBeGreaterThan(1.4 * true_hs);
-    const log = await readFile(join(f.tree.home, 'log', 'miner.log'), 'utf8');
-    expect(log).toContain('Authorized successfully');
-  }),
+      // With more shares the interval is narrow enough to tell the claim from the truth.
+      const row = await until('an interval below the claim', 120_000, async () => {
+        const now = await f.row();
+        return (now?.delivered_high_hs ?? Infinity) < (now?.claimed_hs ?? 0) ? now : null;
+      });
+      const [low, middle, high] = [row.delivered_low_hs ?? NaN, row.delivered_hs ?? NaN, row.delivered_high_hs ?? NaN];
+      expect(low).toBeLessThanOrEqual(middle);
+      expect(middle).toBeLessThanOrEqual(high);
+      // What the miner itself knows that it did: it tells the truth on a page of its own.
+      const [miner] = await f.tree.miners();
+      const api = /127\.0\.0\.1:\d+/.exec(
+        (await readFile(`/proc/${miner?.pid}/cmdline`, 'utf8')).split('--api-bind-http')[1] ?? '',
+      )?.[0];
+      const { true_hs } = Truth.parse(await getJson(`http://${api}/practice/truth`));
+      expect(low).toBeLessThan(true_hs);
+      expect(high).toBeGreaterThan(true_hs);
+      expect(row.claimed_hs).toBeGreaterThan(1.4 * true_hs);
+      const log = await readFile(join(f.tree.home, 'log', 'miner.log'), 'utf8');
+      expect(log).toContain('Authorized successfully');
+    },
+  ),
 );
 
 it.concurrent(

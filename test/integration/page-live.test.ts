@@ -34,7 +34,7 @@ describe.skipIf(chromiumPath === null)('the collector’s page with a worker', (
     });
     const minerFlags = ['--practice-throttle-hs', '30000', '--practice-say', HOSTILE];
     const env = { PATH: `${tools}:/usr/local/bin:/usr/bin:/bin` };
-    fleet = await startFleet({ releaseDir: inject('releaseDir'), minerFlags, env });
+    fleet = await startFleet({ releaseDir: inject('releaseDir'), minerFlags, env, warm: true });
     browser = await launchChromium(chromiumPath ?? '');
     await until('a hashing worker', 60_000, async () => {
       const row = await fleet.row();

@@ -10,6 +10,7 @@ import { startCollectorProcess, type CollectorProcess } from './collector-proces
 import { startContractWorker, type ContractWorker } from './contract-worker.ts';
 import type { PracticePool } from './practice-pool.ts';
 import { startSha256dPool } from './sha256d-pool.ts';
+import { warmHome } from './warm-home.ts';
 
 export interface FleetOptions {
   /** Folder of a build, with the page in `page/`. */
@@ -23,6 +24,8 @@ export interface FleetOptions {
   poolOptions?: Parameters<typeof startSha256dPool>[0];
   /** Which script of the release the order names: entrypoint.sh (default), or loader.sh, which lacks the payload. */
   script?: string;
+  /** The worker's home has the Node runtime already. Default: the head fetches and unpacks it. */
+  warm?: boolean;
   /** Login of the pool's own in its address, `login:password`. */
   poolLogin?: string;
 }
@@ -68,6 +71,7 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
     entrypointUrl: `${collector.url}/${o.script ?? 'entrypoint.sh'}`,
     env: Object.fromEntries(Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined)),
   };
+  if (o.warm === true) await warmHome(o.releaseDir, join(order.dir, 'home'));
   const fleet: Fleet = {
     dir,
     worker,

@@ -20,7 +20,7 @@ function booked(f: Fleet): { accepted: number; unanswered: number } {
 
 /** Expects the same miner all along, and totals that are the pool's but for shares whose answer was lost. */
 export async function killNodeOften(releaseDir: string, kills: number): Promise<void> {
-  const fleet = await startFleet({ releaseDir, minerFlags: ['--practice-throttle-hs', '40000'] });
+  const fleet = await startFleet({ releaseDir, minerFlags: ['--practice-throttle-hs', '40000'], warm: true });
   try {
     await until('shares', 60_000, async () => (booked(fleet).accepted > 2 ? true : null));
     const [miner] = await fleet.tree.miners();
