@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { sha256Of } from '../../scripts/release/head.ts';
-import type { Manifest } from '../../scripts/release/release.ts';
+import type { Manifest } from '../../scripts/release/manifest.ts';
 
 const unpacked = new Map<string, Promise<string>>();
 
