@@ -3,7 +3,7 @@
 import { spawn, type StdioOptions } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import type { Clock } from './clock.ts';
 import { isErrno } from './errors.ts';
 
@@ -34,6 +34,20 @@ export interface SpawnOptions {
   stderr: 'ignore' | 'stdout' | number;
 }
 
+/** One stream of both, as they come; it ends with the later one. */
+function merged(...parts: readonly Readable[]): Readable {
+  const both = new PassThrough();
+  let open = parts.length;
+  for (const part of parts) {
+    part.pipe(both, { end: false });
+    part.once('close', () => {
+      open -= 1;
+      if (open === 0) both.end();
+    });
+  }
+  return both;
+}
+
 /** Starts a program in its own process group (and session). It outlives this process unless it is killed. */
 export function spawnGroup(o: SpawnOptions): Child {
   const [file, ...args] = o.argv;
@@ -53,7 +67,7 @@ export function spawnGroup(o: SpawnOptions): Child {
   const pid = child.pid ?? 0;
   return {
     pid,
-    stdout: child.stdout,
+    stdout: child.stdout === null || child.stderr === null ? child.stdout : merged(child.stdout, child.stderr),
     exited,
     kill: (signal) => {
       if (pid > 0) signalGroup(pid, signal);

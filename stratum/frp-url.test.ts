@@ -15,7 +15,7 @@ describe('the address of an frps', () => {
         sni: 'tun.example.org',
         otherNames: ['a.example', 'b.example'],
         wss: { host: 'www.example.org', port: 443 },
-        ssh: { login: 'tunnel', host: 'ssh.example.org', port: 22, hostKey: KEY },
+        ssh: { login: 'tunnel', host: 'ssh.example.org', port: 22, hostKey: KEY, to: 7000 },
         noMux: { host: 'tun.example.org', port: 8444 },
         rungs: ['wss', 'tls'],
         tags: ['RU'],
@@ -32,6 +32,11 @@ describe('the address of an frps', () => {
     expect(parseFrpUrl('frp://192.0.2.1:7000?sni=tun.example.org')).toMatchObject({ frps: { sni: 'tun.example.org' } });
   });
 
+  it('says where frps is behind its sshd', () => {
+    const read = parseFrpUrl(`frp://a:1?ssh=me@b:22&hostkey=${KEY}&sshto=7443&rungs=ssh`);
+    expect(read).toMatchObject({ frps: { ssh: { to: 7443 }, rungs: ['ssh'] } });
+  });
+
   it.each([
     ['http://a:1', 'must look like'],
     ['frp://a', 'the port'],
@@ -46,6 +51,11 @@ describe('the address of an frps', () => {
     [`frp://a:1?ssh=-oProxyCommand%3Dx@b:22&hostkey=${KEY}`, 'ssh'],
     ['frp://a:1?rungs=tls,quic', 'rungs'],
     ['frp://a:1#Russia', 'tags'],
+    ['frp://a:1?rungs=tls_no_name', 'leaves no way: tls_no_name needs an IP address in place of the host name'],
+    ['frp://1.2.3.4:1?rungs=tls_no_name', 'with the option sni'],
+    ['frp://a:1?rungs=wss,ssh', 'wss needs the option wss, ssh needs the options ssh and hostkey'],
+    [`frp://a:1?ssh=me@b:22&hostkey=${KEY}&sshto=0`, 'sshto'],
+    ['frp://a:1?sshto=7001', 'ssh'],
   ])('%s: says what is wrong', (text, word) => {
     const read = parseFrpUrl(text);
     expect('complaints' in read ? read.complaints.join('; ') : '').toContain(word);

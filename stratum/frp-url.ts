@@ -1,7 +1,8 @@
-// The address of an frps as a setting: frp://:token@host:443?sni=name&other=name,name&wss=host:443&ssh=login@host:22&hostkey=…#RU
+// The address of an frps as a setting: frp://:token@host:443?sni=name&other=name,name&wss=host:443&ssh=login@host:22&hostkey=…&sshto=7000#RU
 import { isIP } from 'node:net';
 import { FRP_RUNGS, type FrpRung } from '../wire/frp-names.ts';
-import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readOptions, readTags } from './address.ts';
+import { HOST_NAME, bracketed, decoded, readAddress, readLogin, readOptions, readPort, readTags } from './address.ts';
+import { RUNG_NEEDS, rungsOf as availableRungs } from './frp-rungs.ts';
 
 /** One frps, taken apart: where it is and by which ways it may be spoken to. */
 export interface FrpAddress {
@@ -16,8 +17,8 @@ export interface FrpAddress {
   otherNames: string[];
   /** A web server that passes websockets on to it. */
   wss: { host: string; port: number } | null;
-  /** An sshd beside it; the key is the server's, type ed25519, in base64. */
-  ssh: { login: string; host: string; port: number; hostKey: string } | null;
+  /** An sshd beside it; the key is the server's, type ed25519, in base64. `to`: frps's port on that machine's loopback. */
+  ssh: { login: string; host: string; port: number; hostKey: string; to: number } | null;
   /** A second frps, with a connection for each stream. */
   noMux: { host: string; port: number } | null;
   /** The order that its owner wants; null: that of FRP_RUNGS. */
@@ -29,9 +30,11 @@ export interface FrpAddress {
 }
 
 const FORM = /^frp:\/\/(?:([^/?#]*)@)?([^@/?#]*)\/?(?:\?([^#]*))?(?:#([^#]*))?$/i;
-const OPTIONS = ['sni', 'other', 'wss', 'ssh', 'hostkey', 'nomux', 'rungs'] as const;
+const OPTIONS = ['sni', 'other', 'wss', 'ssh', 'hostkey', 'sshto', 'nomux', 'rungs'] as const;
 type OptionTexts = Partial<Record<(typeof OPTIONS)[number], string>>;
 const OTHER_NAMES_MAX = 8;
+/** frps's own, and what `spotrig frps-config` gives it on loopback. */
+const FRPS_PORT = 7000;
 /** The wire form of an ed25519 key (RFC 8709) is 51 bytes, and always begins so. */
 const HOST_KEY = /^AAAAC3NzaC1lZDI1NTE5AAAAI[A-Za-z0-9+/]{43}$/;
 
@@ -65,7 +68,10 @@ export function parseFrpUrl(text: string): { frps: FrpAddress } | { complaints: 
     return { complaints };
   const names = otherNames.filter((name) => name !== null);
   const url = `frp://${bracketed(host)}:${String(port)}`;
-  return { frps: { host, port, token, sni, otherNames: names, wss, ssh, noMux, rungs, tags, url } };
+  const frps: FrpAddress = { host, port, token, sni, otherNames: names, wss, ssh, noMux, rungs, tags, url };
+  if (rungs === null || availableRungs(frps).length > 0) return { frps };
+  const needs = rungs.map((rung) => `${rung} needs ${RUNG_NEEDS[rung]}`).join(', ');
+  return { complaints: [`the option rungs leaves no way: ${needs}`] };
 }
 
 /** undefined: what stands before the @ is not `:token`. */
@@ -93,8 +99,8 @@ function placeOf(
   return null;
 }
 
-function sshOf({ ssh, hostkey }: OptionTexts, complaints: string[]): FrpAddress['ssh'] {
-  if (ssh === undefined && hostkey === undefined) return null;
+function sshOf({ ssh, hostkey, sshto }: OptionTexts, complaints: string[]): FrpAddress['ssh'] {
+  if (ssh === undefined && hostkey === undefined && sshto === undefined) return null;
   const at = ssh?.lastIndexOf('@') ?? -1;
   const { host, port } = readAddress(ssh?.slice(at + 1) ?? '');
   const login = readLogin(at === -1 ? undefined : ssh?.slice(0, at));
@@ -105,8 +111,10 @@ function sshOf({ ssh, hostkey }: OptionTexts, complaints: string[]): FrpAddress[
   if (host === null || port === null || !isGoodName) complaints.push('the option ssh must be login@host:port');
   if (!isGoodKey)
     complaints.push('the option hostkey must be the ed25519 key of the sshd in base64 (AAAAC3NzaC1lZDI1NTE5…)');
-  if (host === null || port === null || name === null || hostkey === undefined) return null;
-  return { login: name, host, port, hostKey: hostkey };
+  const to = sshto === undefined ? FRPS_PORT : readPort(sshto);
+  if (to === null) complaints.push('the option sshto must be the port that frps has on loopback beside the sshd');
+  if (host === null || port === null || name === null || hostkey === undefined || to === null) return null;
+  return { login: name, host, port, hostKey: hostkey, to };
 }
 
 function rungsOf(text: string | undefined, complaints: string[]): FrpRung[] | null {

@@ -7,7 +7,7 @@ import { transportOf } from './transport.ts';
 const read = parseFrpUrl('frp://:t@tun.example.org:443');
 const way = 'frps' in read ? transportOf(read.frps, 'tls', '/ca.pem') : null;
 if (way === null) throw new Error('no way');
-const common = { way, worker: 'rig-1', ticket: 'worker.k1.rig-1.1.x', admin: { port: 7400, password: 'pw' } };
+const common = { way, user: 'rig-1', ticket: 'worker.k1.rig-1.1.x', admin: { port: 7400, password: 'pw' } };
 
 describe('frpc.toml', () => {
   it('verifies frps, keeps the token out, and has the canary both ways', () => {

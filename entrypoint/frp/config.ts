@@ -11,12 +11,14 @@ export const ADMIN_USER = 'spotrig';
 
 export interface CommonPart {
   way: Pick<FrpTransport, 'serverAddr' | 'serverPort' | 'transport'>;
-  /** The worker's name: its proxies are `<worker>.<service>` at frps. */
-  worker: string;
-  ticket: string;
+  /** Of a worker, its name: its proxies are `<worker>.<service>` at frps. */
+  user: string;
+  /** null: none; frps's hook will refuse. */
+  ticket: string | null;
   /** File that holds frp's token; null: frps has none. */
   tokenPath: string | null;
-  admin: { port: number; password: string };
+  /** Of the admin API; null: none. */
+  admin: { port: number; password: string } | null;
 }
 
 export interface ServicePart {
@@ -50,7 +52,7 @@ export interface EgressPart {
 /** What frpc reads once. */
 export function commonPart(o: CommonPart): object {
   return {
-    ...{ serverAddr: o.way.serverAddr, serverPort: o.way.serverPort, user: o.worker, transport: o.way.transport },
+    ...{ serverAddr: o.way.serverAddr, serverPort: o.way.serverPort, user: o.user, transport: o.way.transport },
     // A first login that fails ends frpc at once, with the reason; after the first one it comes back by itself for ever, and keeps its
     // names at frps by doing so (facts/frp.md section 3).
     loginFailExit: true,
@@ -58,8 +60,10 @@ export function commonPart(o: CommonPart): object {
       method: 'token',
       ...(o.tokenPath === null ? {} : { tokenSource: { type: 'file', file: { path: o.tokenPath } } }),
     },
-    metadatas: { [FRP_TICKET_META]: o.ticket },
-    webServer: { addr: LOOPBACK, port: o.admin.port, user: ADMIN_USER, password: o.admin.password },
+    ...(o.ticket === null ? {} : { metadatas: { [FRP_TICKET_META]: o.ticket } }),
+    ...(o.admin === null
+      ? {}
+      : { webServer: { addr: LOOPBACK, port: o.admin.port, user: ADMIN_USER, password: o.admin.password } }),
     log: { to: 'console', level: 'info', disablePrintColor: true },
   };
 }
@@ -110,6 +114,6 @@ export function frpcToml(common: object, changing: object): string {
   if (!text.includes('{{')) return text;
   throw new SpotrigError(
     'frp_config',
-    'a path or a value of frpc’s configuration holds "{{": choose another SPOTRIG_HOME',
+    'a path or a value of frpc’s configuration holds "{{": choose another folder (SPOTRIG_HOME; of a command, TMPDIR)',
   );
 }

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { endpointOf } from '../../stratum/frp-rungs.ts';
 import { parseFrpUrl, type FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_RUNGS } from '../../wire/frp-names.ts';
 import {
@@ -14,7 +15,6 @@ import {
   type Outcome,
   type Way,
 } from './ladder.ts';
-import { endpointOf } from './transport.ts';
 
 const KEY = `AAAAC3NzaC1lZDI1NTE5AAAAI${'b'.repeat(43)}`;
 const MINUTE = 60_000;
@@ -67,6 +67,41 @@ describe('waysOf', () => {
       '0 tls_no_mux',
     ]);
     expect(waysOf([], 'RU')).toEqual([]);
+  });
+
+  it('tries each of an address’s other names, one after the other', () => {
+    const named = frps('frp://a.example:443?other=b.example,c.example&rungs=tls_other_name,tls');
+    expect(waysOf([B, named], null)).toEqual([
+      { place: 0, rung: 'tls' },
+      { place: 1, rung: 'tls_other_name', name: 'b.example' },
+      { place: 1, rung: 'tls_other_name', name: 'c.example' },
+      { place: 0, rung: 'tls_classic' },
+      { place: 1, rung: 'tls' },
+    ]);
+    // The one that worked is gone back to, by its name.
+    const winner = winnerIn(
+      readLadderMemory(
+        JSON.parse(
+          serialiseLadderMemory(
+            withWinner(new Map(), 'AS1', { url: named.url, rung: 'tls_other_name', name: 'c.example' }),
+          ),
+        ),
+      ),
+      'AS1',
+      [B, named],
+    );
+    expect(winner).not.toBeNull();
+    expect(ladderOf([B, named], winner === null ? {} : { winner }).next(0)).toEqual({
+      way: { place: 1, rung: 'tls_other_name', name: 'c.example' },
+    });
+    // A freeze leads to all of them before the rest.
+    const frozen = frps('frp://a.example:443?other=b.example,c.example&wss=w.example:443');
+    expect(tryRound(ladderOf([frozen]), { '0 tls': 'frozen', '0 tls_other_name': 'frozen' }).slice(0, 4)).toEqual([
+      '0 tls',
+      '0 tls_other_name',
+      '0 tls_other_name',
+      '0 wss',
+    ]);
   });
 
   it('begins with the addresses of the machine’s country', () => {
@@ -221,16 +256,22 @@ describe('a round', () => {
       ssh: option,
       order,
     })
-    .map(({ host, other, far, ssh, order: rungs }) =>
-      frps(
+    .map(({ host, other, far, ssh, order: rungs }) => ({
+      ...frps(
         `frp://${host}:443?sni=s.example&wss=${far ? 'w.example' : host}:8443` +
           (other ? '&other=x.example' : '') +
-          (ssh ? `&ssh=t@${host}:22&hostkey=${KEY}` : '') +
-          (rungs === null ? '' : `&rungs=${rungs.join(',')}`),
+          (ssh ? `&ssh=t@${host}:22&hostkey=${KEY}` : ''),
       ),
-    );
+      // Also such as leave no way: without its key the rung ssh is none.
+      rungs,
+    }));
   const addresses = fc.array(address, { minLength: 1, maxLength: 4 });
-  const winner = fc.option(fc.record({ place: fc.nat(4), rung: fc.constantFrom(...FRP_RUNGS) }), { nil: undefined });
+  const winner = fc.option(
+    fc
+      .record({ place: fc.nat(4), rung: fc.constantFrom(...FRP_RUNGS) })
+      .map((way) => (way.rung === 'tls_other_name' ? { ...way, name: 'x.example' } : way)),
+    { nil: undefined },
+  );
 
   it('tries no way twice and ends, whatever the attempts show', () => {
     fc.assert(

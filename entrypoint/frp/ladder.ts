@@ -1,8 +1,8 @@
 // Which way to an frps is tried next, when a way in use is left, and when it is proven again: decided by what was tried alone, without
 // network, disk or clock of its own. Facts behind the rules: docs/design/009-frp.md.
+import { endpointOf } from '../../stratum/frp-rungs.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_RUNGS, type FrpRung } from '../../wire/frp-names.ts';
-import { endpointOf } from './transport.ts';
 
 /** Every threshold of the ladder. */
 export const LADDER_TIMES = {
@@ -30,6 +30,8 @@ export interface Way {
   /** Index of the FrpAddress. */
   place: number;
   rung: FrpRung;
+  /** Of `tls_other_name`: which of the address's other names is sent. */
+  name?: string;
 }
 
 /** What an attempt at a way, or the way in use, came to. */
@@ -80,10 +82,11 @@ export function waysOf(addresses: readonly FrpAddress[], country: string | null)
   ];
   const byCountry = (country === null ? undefined : RUNGS_BY_COUNTRY[country]) ?? FRP_RUNGS;
   return FRP_RUNGS.flatMap((_, column) =>
-    sorted.flatMap((place) => {
+    sorted.flatMap((place): Way[] => {
       const address = addressAt(addresses, place);
       const rung = (address.rungs ?? byCountry)[column];
-      return rung === undefined || endpointOf(address, rung) === null ? [] : [{ place, rung }];
+      if (rung === undefined || endpointOf(address, rung) === null) return [];
+      return rung === 'tls_other_name' ? address.otherNames.map((name) => ({ place, rung, name })) : [{ place, rung }];
     }),
   );
 }
@@ -94,7 +97,10 @@ function addressAt(addresses: readonly FrpAddress[], place: number): FrpAddress 
   return address;
 }
 
-const isSameWay = (a: Way | null, b: Way): boolean => a?.place === b.place && a.rung === b.rung;
+/** Whether they are one, whoever made them. */
+export function isSameWay(a: Way | null, b: Way): boolean {
+  return a?.place === b.place && a.rung === b.rung && a.name === b.name;
+}
 
 export interface LadderOptions {
   addresses: readonly FrpAddress[];
@@ -263,10 +269,11 @@ export class Ladder {
     // What a round for the first rungs showed of them says nothing against the way that worked a moment ago.
     if (this.#isFirstRungRound && way === this.#winner) return true;
     if (this.#isSkipped(way)) return false;
-    const sooner = this.#soonerRungs(way.place).find((rung) => {
-      const other = this.ways.find((each) => each.place === way.place && each.rung === rung);
-      return other !== undefined && !this.#isOver(other) && !this.#isSkipped(other);
-    });
+    const sooner = this.#soonerRungs(way.place).find((rung) =>
+      this.ways.some(
+        (other) => other.place === way.place && other.rung === rung && !this.#isOver(other) && !this.#isSkipped(other),
+      ),
+    );
     return sooner === undefined || sooner === way.rung;
   }
 
@@ -317,7 +324,10 @@ export class Ladder {
 }
 
 /** The way that worked last by network key, the newest last. Addresses go by their `url`: places change with the settings. */
-export type LadderMemory = ReadonlyMap<string, { url: string; rung: FrpRung }>;
+export type LadderMemory = ReadonlyMap<string, Winner>;
+
+/** A way by its address's `url`. */
+export type Winner = Omit<Way, 'place'> & { url: string };
 
 /** More than a machine ever sees; the file stays small. */
 const NETWORKS_MAX = 16;
@@ -326,35 +336,39 @@ const TEXT_MAX = 300;
 /** Of the parsed file. Whatever has not the form is left out. */
 export function readLadderMemory(value: unknown): LadderMemory {
   const { winners } = (typeof value === 'object' && value !== null ? value : {}) as { winners?: unknown };
-  const memory = new Map<string, { url: string; rung: FrpRung }>();
+  const memory = new Map<string, Winner>();
   for (const entry of Array.isArray(winners) ? (winners as unknown[]) : []) {
     const {
       network,
       url,
-      rung: name,
+      rung: named,
+      name,
     } = (typeof entry === 'object' && entry !== null ? entry : {}) as Record<string, unknown>;
-    const rung = FRP_RUNGS.find((each) => each === name);
-    if (rung !== undefined && isText(network) && isText(url)) memory.set(network, { url, rung });
+    const rung = FRP_RUNGS.find((each) => each === named);
+    if (rung !== undefined && isText(network) && isText(url))
+      memory.set(network, isText(name) ? { url, rung, name } : { url, rung });
   }
   return new Map([...memory].slice(-NETWORKS_MAX));
 }
 
 /** The text of the file. */
 export function serialiseLadderMemory(memory: LadderMemory): string {
-  return JSON.stringify({ winners: [...memory].map(([network, { url, rung }]) => ({ network, url, rung })) });
+  return JSON.stringify({ winners: [...memory].map(([network, winner]) => ({ network, ...winner })) });
 }
 
 /** The memory with this winner; the network that won longest ago is forgotten where there are too many. */
-export function withWinner(memory: LadderMemory, network: string, o: { url: string; rung: FrpRung }): LadderMemory {
+export function withWinner(memory: LadderMemory, network: string, winner: Winner): LadderMemory {
   const others = [...memory].filter(([each]) => each !== network);
-  return new Map([...others, [network, { url: o.url, rung: o.rung }] as const].slice(-NETWORKS_MAX));
+  return new Map([...others, [network, winner] as const].slice(-NETWORKS_MAX));
 }
 
 /** The way that worked last in this network; null where none is known, or its address is not in the settings any more. */
 export function winnerIn(memory: LadderMemory, network: string, addresses: readonly FrpAddress[]): Way | null {
   const known = memory.get(network);
-  const place = addresses.findIndex(({ url }) => url === known?.url);
-  return known === undefined || place === -1 ? null : { place, rung: known.rung };
+  if (known === undefined) return null;
+  const { url, ...way } = known;
+  const place = addresses.findIndex((address) => address.url === url);
+  return place === -1 ? null : { place, ...way };
 }
 
 function isText(value: unknown): value is string {

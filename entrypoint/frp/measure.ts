@@ -5,6 +5,7 @@ import { promises as dns } from 'node:dns';
 import type { Clock } from '../../platform/clock.ts';
 import { readTextIfPresent } from '../../platform/durable-file.ts';
 import { failureOf } from '../../stratum/failure-of.ts';
+import { endpointOf, serverNameOf } from '../../stratum/frp-rungs.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { bracketed } from '../../stratum/address.ts';
 import { probeDeps } from '../../stratum/probe/connection.ts';
@@ -15,7 +16,6 @@ import type { AddressTrial, DnsAnswer, ReachabilityRecord, Stall, Target } from 
 import type { CanaryResult } from './canary.ts';
 import type { Outcome, Way } from './ladder.ts';
 import type { FrpCa } from './settings.ts';
-import { endpointOf, serverNameOf } from './transport.ts';
 
 /** Half of the prober’s: the login that failed has waited long already, and the next rung waits for this. */
 const LIMITS = { tcp_ms: 5_000, tls_ms: 5_000, reply_ms: 5_000, ack_ms: 2_000, close_ms: 500 };
@@ -47,10 +47,10 @@ export interface Attempt {
 }
 
 /** Where a way connects, as a target's name and place. */
-export function targetOf(address: FrpAddress, { rung }: Way): Target {
+export function targetOf(address: FrpAddress, { rung, name: otherName }: Way): Target {
   const { host, port } = endpointOf(address, rung) ?? address;
   const url = `frp+${rung}://${bracketed(host)}:${String(port)}`;
-  const name = serverNameOf(address, rung);
+  const name = serverNameOf(address, rung, otherName);
   const sni = rung === 'ssh' || isIP(name) !== 0 ? null : name;
   return { role: 'frps', url, host, port, tls: rung !== 'ssh', sni, dialect: null };
 }
@@ -134,10 +134,10 @@ function addressesOf(target: Target, answers: readonly DnsAnswer[]): string[] {
 }
 
 /** As frpc checks it: the authority of the settings, and the rung's name. A file that cannot be read is frpc's to complain of. */
-async function trustOf(address: FrpAddress, { rung }: Way, ca: FrpCa): Promise<Trust | undefined> {
+async function trustOf(address: FrpAddress, { rung, name }: Way, ca: FrpCa): Promise<Trust | undefined> {
   if (rung === 'ssh') return undefined;
   const pem = 'pem' in ca ? ca.pem : await readTextIfPresent(ca.path, CA_MAX_BYTES).catch(() => null);
-  return pem === null ? undefined : { ca: pem, name: serverNameOf(address, rung) };
+  return pem === null ? undefined : { ca: pem, name: serverNameOf(address, rung, name) };
 }
 
 interface Plan {

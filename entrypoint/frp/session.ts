@@ -22,11 +22,9 @@ import {
 } from './frpc.ts';
 import type { Way } from './ladder.ts';
 import type { FrpCa } from './settings.ts';
+import { sshArgv, writeSshFiles } from './ssh.ts';
 import { transportOf } from './transport.ts';
 
-/** Where frps listens for the sshd beside it: the account there may open nothing else. */
-const FRPS_BEHIND_SSH = '127.0.0.1:7000';
-const SSH_ALIAS = 'spotrig-frps';
 const PASSWORD_BYTES = 18;
 const SSH_LOOK_MS = 200;
 
@@ -50,6 +48,8 @@ interface SessionState {
   boot: string;
   url: string;
   rung: Way['rung'];
+  /** Of `tls_other_name`. */
+  name: string | null;
   adminPort: number;
   adminPassword: string;
   visitorPort: number;
@@ -89,13 +89,14 @@ export class Session {
     this.api = new FrpcApi(admin);
     const dir = frpDir(owner.home);
     const caPath = 'path' in ca ? ca.path : join(dir, 'ca.pem');
-    const names = {
+    const more = {
       ...(state.sshPort === null ? {} : { sshPort: state.sshPort }),
+      ...(way.name === undefined ? {} : { otherName: way.name }),
     };
-    const transport = transportOf(address, way.rung, caPath, names);
+    const transport = transportOf(address, way.rung, caPath, more);
     if (transport === null) throw new TypeError('the ladder gave a rung that the address lacks');
     const tokenPath = address.token === null ? null : join(dir, 'token');
-    this.#common = commonPart({ way: transport, worker, ticket, tokenPath, admin });
+    this.#common = commonPart({ way: transport, user: worker, ticket, tokenPath, admin });
     const frpc: ProcessSpec = {
       role: 'frpc',
       argv: [binary, '-c', this.#configPath],
@@ -107,7 +108,7 @@ export class Session {
         ? null
         : {
             role: 'ssh',
-            argv: ['ssh', '-N', '-F', join(dir, 'ssh_config'), SSH_ALIAS],
+            argv: sshArgv(dir),
             env: {},
             reads: JSON.stringify([address.ssh, state.sshPort]),
           };
@@ -122,7 +123,7 @@ export class Session {
   static async make(setup: SessionSetup, address: FrpAddress, way: Way): Promise<Session> {
     const { home, boot } = setup.owner;
     const state: SessionState = {
-      ...{ boot, url: address.url, rung: way.rung },
+      ...{ boot, url: address.url, rung: way.rung, name: way.name ?? null },
       ...{ adminPort: await freeLoopbackPort(), adminPassword: randomBytes(PASSWORD_BYTES).toString('base64url') },
       visitorPort: await freeLoopbackPort(),
       sshPort: way.rung === 'ssh' ? await freeLoopbackPort() : null,
@@ -148,7 +149,8 @@ export class Session {
     if (state === null || state.boot !== boot || address === undefined) return null;
     let session: Session;
     try {
-      session = new Session(setup, address, { place, rung: state.rung }, state);
+      const { rung, name } = state;
+      session = new Session(setup, address, { place, rung, ...(name === null ? {} : { name }) }, state);
     } catch {
       return null; // the settings changed: this rung is no more
     }
@@ -213,37 +215,8 @@ export class Session {
     if (token !== null) await writeFileDurable(join(dir, 'token'), token);
     if ('pem' in ca) await writeFileDurable(join(dir, 'ca.pem'), ca.pem);
     if (this.#sshPort === null || ssh === null || sshKey === null) return;
-    await writeFileDurable(join(dir, 'ssh_key'), sshKey);
-    await writeFileDurable(join(dir, 'ssh_known_hosts'), `${SSH_ALIAS} ssh-ed25519 ${ssh.hostKey}\n`);
-    await writeFileDurable(join(dir, 'ssh_config'), sshConfig(dir, ssh, this.#sshPort));
+    await writeSshFiles(dir, ssh, sshKey, this.#sshPort);
   }
-}
-
-/** Nothing of the user's or the system's ssh settings has a say. */
-function sshConfig(dir: string, ssh: NonNullable<FrpAddress['ssh']>, localPort: number): string {
-  // ssh expands % in paths, and takes blanks in quotes.
-  const file = (name: string): string => `"${join(dir, name).replaceAll('%', '%%')}"`;
-  const options: readonly (readonly [string, string])[] = [
-    ['HostName', ssh.host],
-    ['Port', String(ssh.port)],
-    ['User', ssh.login],
-    ['HostKeyAlias', SSH_ALIAS],
-    ['HostKeyAlgorithms', 'ssh-ed25519'],
-    ['StrictHostKeyChecking', 'yes'],
-    ['UserKnownHostsFile', file('ssh_known_hosts')],
-    ['GlobalKnownHostsFile', '/dev/null'],
-    ['IdentityFile', file('ssh_key')],
-    ['IdentitiesOnly', 'yes'],
-    ['IdentityAgent', 'none'],
-    ['BatchMode', 'yes'],
-    ['ConnectTimeout', '15'],
-    ['ServerAliveInterval', '15'],
-    ['ServerAliveCountMax', '3'],
-    ['ExitOnForwardFailure', 'yes'],
-    ['LocalForward', `127.0.0.1:${String(localPort)} ${FRPS_BEHIND_SSH}`],
-    ['LogLevel', 'ERROR'],
-  ];
-  return `Host ${SSH_ALIAS}\n${options.map(([name, value]) => `  ${name} ${value}\n`).join('')}`;
 }
 
 /** null for a file of another shape. */
@@ -252,9 +225,10 @@ function stateOf(value: unknown): SessionState | null {
   const o = value as Partial<Record<keyof SessionState, unknown>>;
   const isPort = (port: unknown): port is number => Number.isInteger(port) && Number(port) > 0 && Number(port) < 65_536;
   const rung = FRP_RUNGS.find((one) => one === o.rung);
-  const { boot, url, adminPassword, adminPort, visitorPort, sshPort = null } = o;
+  const { boot, url, name = null, adminPassword, adminPort, visitorPort, sshPort = null } = o;
   if (typeof boot !== 'string' || typeof url !== 'string' || typeof adminPassword !== 'string') return null;
   if (rung === undefined || !isPort(adminPort) || !isPort(visitorPort)) return null;
   if (sshPort !== null && !isPort(sshPort)) return null;
-  return { boot, url, rung, adminPort, adminPassword, visitorPort, sshPort };
+  if (name !== null && typeof name !== 'string') return null;
+  return { boot, url, rung, name, adminPort, adminPassword, visitorPort, sshPort };
 }

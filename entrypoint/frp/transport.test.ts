@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { rungsOf } from '../../stratum/frp-rungs.ts';
 import { parseFrpUrl } from '../../stratum/frp-url.ts';
-import { rungsOf, transportOf } from './transport.ts';
+import { transportOf } from './transport.ts';
 
 const KEY = `AAAAC3NzaC1lZDI1NTE5AAAAI${'A'.repeat(43)}`;
 

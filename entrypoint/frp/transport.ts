@@ -1,7 +1,7 @@
 // What a rung means for frpc: where it connects, and the part `transport` of its configuration.
-import { isIP } from 'node:net';
+import { endpointOf, serverNameOf } from '../../stratum/frp-rungs.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
-import { FRP_RUNGS, type FrpRung } from '../../wire/frp-names.ts';
+import type { FrpRung } from '../../wire/frp-names.ts';
 
 /** The parts of frpc.toml that a rung decides, and what its environment must hold. */
 export interface FrpTransport {
@@ -22,11 +22,6 @@ export const LOGIN_MS: Readonly<Record<FrpRung, number>> = {
   ...{ tls: 25_000, tls_classic: 25_000, tls_other_name: 25_000, tls_no_name: 25_000 },
   ...{ wss: 15_000, ssh: 20_000, tls_no_mux: 15_000 },
 };
-
-/** The rungs that this address can be tried by, in the order that its owner wants, or the usual one. */
-export function rungsOf(address: FrpAddress): FrpRung[] {
-  return (address.rungs ?? [...FRP_RUNGS]).filter((rung) => endpointOf(address, rung) !== null);
-}
 
 /**
  * What frpc needs for this rung; null where the address lacks the rung's option. `ssh` needs the loopback port of the SSH session
@@ -49,27 +44,6 @@ export function transportOf(
       tls: { enable: true, disableCustomTLSFirstByte: true, serverName, trustedCaFile: caPath },
     },
   };
-}
-
-/** Where a rung's TCP connection goes; null where the address has not what it needs. */
-export function endpointOf(address: FrpAddress, rung: FrpRung): { host: string; port: number } | null {
-  if (rung === 'wss') return address.wss;
-  if (rung === 'ssh') return address.ssh;
-  if (rung === 'tls_no_mux') return address.noMux;
-  if (rung === 'tls_other_name' && address.otherNames.length === 0) return null;
-  // frpc sends no name only where its `serverName` is a literal address, which then must stand in the certificate. The address of a
-  // host that has a name is not known to stand there, and where no name is set the rung `tls` sends none already.
-  if (rung === 'tls_no_name' && (isIP(address.host) === 0 || address.sni === null)) return null;
-  return { host: address.host, port: address.port };
-}
-
-/** The name that the certificate must have, and the hello where it is no address. `otherName`: of `tls_other_name`, by default the first. */
-export function serverNameOf(address: FrpAddress, rung: FrpRung, otherName?: string): string {
-  const { host, sni, otherNames, wss } = address;
-  if (rung === 'wss' && wss !== null) return wss.host;
-  if (rung === 'tls_no_name') return host;
-  if (rung === 'tls_other_name') return otherName ?? otherNames[0] ?? sni ?? host;
-  return sni ?? host;
 }
 
 function loopbackOf({ ssh }: FrpAddress, port: number | undefined): { host: string; port: number } | null {

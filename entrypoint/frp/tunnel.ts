@@ -30,6 +30,7 @@ import { findRunning, keepSmall, lastWords, stopAll, untilGone, type ProxyStatus
 import {
   LADDER_TIMES,
   Ladder,
+  isSameWay,
   readLadderMemory,
   serialiseLadderMemory,
   winnerIn,
@@ -203,7 +204,7 @@ export class Tunnel {
         }
         const { way } = next;
         this.#become('connecting', way);
-        if (adopted !== null && (adopted.way.place !== way.place || adopted.way.rung !== way.rung)) {
+        if (adopted !== null && !isSameWay(adopted.way, way)) {
           await stopAll(adopted.ids, clock);
           adopted = null;
         }
@@ -320,7 +321,7 @@ export class Tunnel {
   ): Promise<Attempted> {
     const { home, clock, logger } = this.#o;
     const address = this.#address(way);
-    logger.info({ frps: address.url, rung: way.rung }, 'frps is tried');
+    logger.info({ frps: address.url, rung: way.rung, name: way.name }, 'frps is tried');
     let session = adopted;
     const seen: Seen = { login_ms: null, canary: null, before: null };
     let outcome: Outcome = 'up';
@@ -593,7 +594,7 @@ export class Tunnel {
   /** Hands the sample on; null where the measurement itself failed. */
   async #sample(way: Way, outcome: Outcome, seen: Seen): Promise<ReachabilityRecord | null> {
     const address = this.#address(way);
-    const key = `${way.place} ${way.rung}`;
+    const key = JSON.stringify(way);
     try {
       const history = this.#history.get(key) ?? [];
       const sample = await sampleOf({ address, way, outcome, ...seen, ca: this.#o.ca }, history, this.#o.clock);
@@ -619,7 +620,7 @@ export class Tunnel {
   async #remember(way: Way): Promise<void> {
     const { url } = this.#address(way);
     const before = serialiseLadderMemory(this.#memory);
-    this.#memory = withWinner(this.#memory, this.#o.network() ?? UNKNOWN_NETWORK, { url, rung: way.rung });
+    this.#memory = withWinner(this.#memory, this.#o.network() ?? UNKNOWN_NETWORK, { url, ...kindOf(way) });
     const text = serialiseLadderMemory(this.#memory);
     if (text === before) return;
     try {
@@ -640,6 +641,10 @@ export class Tunnel {
   }
 
   #title(way: Way): string {
-    return `${this.#address(way).url} by ${way.rung}`;
+    return `${this.#address(way).url} by ${way.rung}${way.name === undefined ? '' : ` (${way.name})`}`;
   }
+}
+
+function kindOf({ rung, name }: Way): Omit<Way, 'place'> {
+  return name === undefined ? { rung } : { rung, name };
 }

@@ -5,7 +5,8 @@ import { constants } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { isLoopbackHost } from '../../collector/access.ts';
 import { readOwnToken } from '../../collector/own-token.ts';
-import { LOGIN_MS, rungsOf } from '../../entrypoint/frp/transport.ts';
+import { waysOf } from '../../entrypoint/frp/ladder.ts';
+import { LOGIN_MS } from '../../entrypoint/frp/transport.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
@@ -17,6 +18,7 @@ import { FRP_SERVICE, type FrpRung } from '../../wire/frp-names.ts';
 import { AttachAnswer } from '../../wire/frp.ts';
 import { isWorkerName } from '../../wire/token.ts';
 import { type Carried, carries } from '../frp/carries.ts';
+import { findSshKey } from '../frp/ssh-key.ts';
 import { type Frpc, complaintOf, frpcVersion, loginState, startFrpc } from '../frp/frpc-run.ts';
 
 export const summary = "reach a worker's ssh or another service of it";
@@ -30,6 +32,7 @@ const HELP = `spotrig connect: reach a service that a worker exposes (SPOTRIG_EX
   --collector-pin PIN      base64 SHA-256 of an https collector's public key; may be given again
   --admin-token-file FILE  its admin's token (or the variable SPOTRIG_ADMIN_TOKEN)
   --data DIR               else, of a collector on this machine: its folder, with its own token (default ./var/collector)
+  --ssh-key FILE           OpenSSH private key for the rung ssh (or the variable SPOTRIG_FRP_SSH_KEY, or the one in --data)
   --frpc PATH              frpc 0.70 or later (default: the one in PATH)
   --port N                 the port on this machine (default: a free one)
   --user NAME              of ssh (default root)
@@ -43,6 +46,7 @@ const OPTIONS = {
   'collector-pin': { type: 'string', multiple: true, default: [] },
   'admin-token-file': { type: 'string' },
   data: { type: 'string', default: './var/collector' },
+  'ssh-key': { type: 'string' },
   frpc: { type: 'string', default: 'frpc' },
   port: { type: 'string', default: '0' },
   user: { type: 'string', default: 'root' },
@@ -212,16 +216,24 @@ async function reach(call: Call, answer: AttachAnswer, service: Service): Promis
   if (service.type === 'tcp') return reachPort(call, addresses, service);
   const bindPort = call.port === 0 ? await freeLoopbackPort() : call.port;
   await frpcVersion(call.flags.frpc);
+  const { flags } = call;
+  const sshKey = await findSshKey({
+    ...{ file: flags['ssh-key'], env: process.env['SPOTRIG_FRP_SSH_KEY'], dataDir: flags.data },
+  });
   let tried = 0;
   /** Another rung leads to the same frps. */
   const reachedFrps = new Set<FrpAddress>();
-  for (const { address, rung } of waysOf(addresses)) {
-    if (call.signal.aborted) return null;
+  // Without its key the rung `ssh` is none.
+  const reachable = sshKey === null ? addresses.map((one) => ({ ...one, ssh: null })) : addresses;
+  for (const { place, ...way } of waysOf(reachable, null)) {
+    const address = reachable[place];
+    if (call.signal.aborted || address === undefined) return null;
+    const { rung } = way;
     if (reachedFrps.has(address) && rung !== 'tls_no_mux') continue;
-    const way = `${address.url} by ${rung}`;
+    const title = `${address.url} by ${rung}`;
     const frpc = await startFrpc({
-      ...{ program: call.flags.frpc, address, rung },
-      login: { user: answer.user, ticket: answer.ticket, token: answer.token, caPem: answer.ca_pem },
+      ...{ program: flags.frpc, address, way },
+      login: { user: answer.user, ticket: answer.ticket, token: answer.token, caPem: answer.ca_pem, sshKey },
       visitors: [
         {
           ...{ name: service.name, type: 'stcp', serverUser: answer.worker, serverName: service.name },
@@ -239,23 +251,14 @@ async function reach(call: Call, answer: AttachAnswer, service: Service): Promis
     if (call.signal.aborted) return null;
     if (loginState(frpc) === 'in' && rung !== 'tls_no_mux') reachedFrps.add(address);
     tried += 1;
-    say(`${way}: ${complaint}`);
+    say(`${title}: ${complaint}`);
   }
   if (tried === 0)
-    throw new SpotrigError('connect_frps', 'no way to frps can be tried from here (the rung ssh is for workers)');
+    throw new SpotrigError(
+      'connect_frps',
+      'no way to frps can be tried from here: the rung ssh needs its key (--ssh-key)',
+    );
   throw new SpotrigError('connect_failed', `${service.name} of ${answer.worker} was not reached by any way`);
-}
-
-/** Every address on its first rung, then every address on its second. An SSH session is the worker's way, not the owner's. */
-function waysOf(addresses: readonly FrpAddress[]): { address: FrpAddress; rung: FrpRung }[] {
-  const lists = addresses.map((address) => rungsOf(address).filter((rung) => rung !== 'ssh'));
-  const most = Math.max(...lists.map((list) => list.length));
-  return Array.from({ length: most }, (_, column) =>
-    addresses.flatMap((address, i) => {
-      const rung = lists[i]?.[column];
-      return rung === undefined ? [] : [{ address, rung }];
-    }),
-  ).flat();
 }
 
 /** null once the visitor carries; else what is wrong. */

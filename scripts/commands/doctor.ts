@@ -9,7 +9,8 @@ import type { FrpConfig } from '../../collector/frp/settings.ts';
 import { staffTicket } from '../../collector/frp/tickets.ts';
 import { KEYS_FILE, loadKeys } from '../../collector/keys.ts';
 import { type FrpCa, readFrp, readFrpCa } from '../../entrypoint/frp/settings.ts';
-import { LOGIN_MS, endpointOf, rungsOf, serverNameOf } from '../../entrypoint/frp/transport.ts';
+import { type Way, waysOf } from '../../entrypoint/frp/ladder.ts';
+import { LOGIN_MS } from '../../entrypoint/frp/transport.ts';
 import { realClock } from '../../platform/clock.ts';
 import { deriveSecret } from '../../platform/derive.ts';
 import { messageOf } from '../../platform/errors.ts';
@@ -17,11 +18,13 @@ import { httpRequest } from '../../platform/http.ts';
 import { runForOutput } from '../../platform/process.ts';
 import { registerSecret } from '../../platform/secrets.ts';
 import { bracketed } from '../../stratum/address.ts';
+import { endpointOf, serverNameOf } from '../../stratum/frp-rungs.ts';
 import type { FrpAddress } from '../../stratum/frp-url.ts';
 import { FRP_OWNER, FRP_TICKET_LABEL, FRP_TICKET_META, type FrpRung, formatFrpTicket } from '../../wire/frp-names.ts';
 import { parseToken } from '../../wire/token.ts';
 import { mendLogin, mendReach } from '../frp/advice.ts';
 import { type FrpcLogin, complaintOf, loginState, startFrpc } from '../frp/frpc-run.ts';
+import { findSshKey } from '../frp/ssh-key.ts';
 import { type Reach, reachSsh, reachTls } from '../frp/reach.ts';
 
 export const summary = 'try every way to an frps from here, and say what is wrong with it';
@@ -34,6 +37,7 @@ const HELP = `spotrig doctor frp: tries every way to every frps from this machin
   --data DIR         the collector's data folder, on its machine: logs in as the owner, and asks the hook and frps's dashboard too
   --config FILE      collector.toml (default: the one in --data)
   --token-file FILE  a worker's token: logs in as that worker. With neither, it is seen how far the login comes without a ticket
+  --ssh-key FILE     OpenSSH private key for the rung ssh (default: the variable SPOTRIG_FRP_SSH_KEY; with --data: the one there)
   --frpc PATH        frpc 0.70 or later (default: the one in PATH)
   --json             print JSON instead
 
@@ -45,6 +49,7 @@ const OPTIONS = {
   data: { type: 'string' },
   config: { type: 'string' },
   'token-file': { type: 'string' },
+  'ssh-key': { type: 'string' },
   frpc: { type: 'string', default: 'frpc' },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
@@ -73,6 +78,8 @@ interface Login {
 interface Row {
   address: string;
   rung: FrpRung;
+  /** Of `tls_other_name`: the name that is sent. */
+  name?: string;
   reach: Reach;
   login: Login;
   /** How to mend it; null: it is good. */
@@ -126,15 +133,19 @@ async function examine(flags: Flags, texts: readonly string[]): Promise<{ rows: 
   const addresses = addressesOf(texts, local);
   const ca_pem = await caOf(flags, local);
   const who = await whoOf(flags, local);
+  const sshKey = await findSshKey({
+    ...{ file: flags['ssh-key'], env: process.env['SPOTRIG_FRP_SSH_KEY'], dataDir: flags.data },
+  });
   const frpc = await frpcCheck(flags.frpc);
   const checks = [frpc];
   if (local !== null) checks.push(await hookCheck(local), await frpsCheck(local));
   const rows: Row[] = [];
   // One after the other: some providers count connections (facts/frp.md section 4).
   for (const address of addresses) {
-    for (const rung of rungsOf(address)) {
-      const login = { ...who, token: address.token ?? local?.secrets.token ?? null, caPem: ca_pem };
-      rows.push(await examineWay({ address, rung, login, frpc: frpc.ok === false ? null : flags.frpc }));
+    for (const { rung, name } of waysOf([address], null)) {
+      const way = name === undefined ? { rung } : { rung, name };
+      const login = { ...who, token: address.token ?? local?.secrets.token ?? null, caPem: ca_pem, sshKey };
+      rows.push(await examineWay({ address, way, login, frpc: frpc.ok === false ? null : flags.frpc }));
     }
   }
   const clock = await clockCheck(addresses, rows);
@@ -144,39 +155,45 @@ async function examine(flags: Flags, texts: readonly string[]): Promise<{ rows: 
 
 async function examineWay(o: {
   address: FrpAddress;
-  rung: FrpRung;
+  way: Omit<Way, 'place'>;
   login: FrpcLogin;
   frpc: string | null;
 }): Promise<Row> {
-  const { address, rung, login } = o;
-  const reach = await reachOf(address, rung, login.caPem);
-  const row = { address: address.url, rung, reach };
-  const isLeft = reach.fault !== null || rung === 'ssh' || o.frpc === null;
-  const why = rung === 'ssh' ? 'not tried: it needs the workers’ key' : 'not tried';
+  const { address, way, login } = o;
+  const { rung } = way;
+  const reach = await reachOf(address, way, login.caPem);
+  const row = { address: address.url, ...way, reach };
+  const isKeyless = rung === 'ssh' && login.sshKey === null;
+  const isLeft = reach.fault !== null || isKeyless || o.frpc === null;
+  const why = isKeyless ? 'not tried: it needs the workers’ key (--ssh-key)' : 'not tried';
   const tried = isLeft ? { ok: null, ms: null, detail: why } : await tryLogin({ ...o, program: o.frpc ?? '' });
   const wrong = mendReach(reach, nowMs()) ?? (tried.ok === false ? mendLogin(tried.detail ?? '', rung) : null);
   return { ...row, login: tried, wrong };
 }
 
-function reachOf(address: FrpAddress, rung: FrpRung, ca_pem: string): Promise<Reach> {
+function reachOf(address: FrpAddress, { rung, name }: Omit<Way, 'place'>, ca_pem: string): Promise<Reach> {
   if (rung === 'ssh' && address.ssh !== null) return reachSsh(address.ssh);
   const at = endpointOf(address, rung);
   if (at === null) throw new Error(`${address.url} has no rung ${rung}`);
-  const names = rung === 'tls_other_name' ? address.otherNames : [serverNameOf(address, rung)];
-  return reachTls({ ...at, names, ca_pem });
+  return reachTls({ ...at, names: [serverNameOf(address, rung, name)], ca_pem });
 }
 
-async function tryLogin(o: { address: FrpAddress; rung: FrpRung; login: FrpcLogin; program: string }): Promise<Login> {
+async function tryLogin(o: {
+  address: FrpAddress;
+  way: Omit<Way, 'place'>;
+  login: FrpcLogin;
+  program: string;
+}): Promise<Login> {
+  const limitMs = LOGIN_MS[o.way.rung];
   const begun = performance.now();
   const frpc = await startFrpc({ ...o, visitors: [] });
   try {
-    while (loginState(frpc) === 'waiting' && performance.now() - begun < LOGIN_MS[o.rung])
-      await realClock.sleep(POLL_MS);
+    while (loginState(frpc) === 'waiting' && performance.now() - begun < limitMs) await realClock.sleep(POLL_MS);
     const ms = Math.round(performance.now() - begun);
     if (loginState(frpc) === 'in') return { ok: true, ms, detail: null };
     // Its last words may still be in the pipe.
     await realClock.sleep(POLL_MS);
-    const limit = `no login within ${LOGIN_MS[o.rung] / 1000} s`;
+    const limit = `no login within ${limitMs / 1000} s`;
     const detail = complaintOf(frpc) ?? (frpc.exit() === null ? limit : 'frpc ended without a word');
     const isTicketAsked = o.login.ticket === null && detail.includes(FRP_TICKET_META) && detail.includes('no ticket');
     if (isTicketAsked) return { ok: null, ms, detail: 'reached the collector, which wants a ticket (--token-file)' };

@@ -165,3 +165,23 @@ it.each([
 ])('refuses %j', async (argv, words) => {
   expect(await cli(...argv)).toEqual([64, expect.stringContaining(words)]);
 });
+
+it('makes the key of the rung ssh once, for orders and for an account that may reach frps only', async () => {
+  await configure();
+  const hostKey = join(dir, 'host_key.pub');
+  const key = `AAAAC3NzaC1lZDI1NTE5AAAAI${'b'.repeat(43)}`;
+  await writeFile(hostKey, `ssh-ed25519 ${key} root@server\n`);
+  const flags = [...HOST, '--ssh', 'tun@ssh.example.org:22', '--ssh-host-key', hostKey];
+  const first = await answer(...flags, '--inner-port', '7443');
+  expect(first.notes.join(' ')).toContain(`ssh=tun@ssh.example.org:22&hostkey=${key}&sshto=7443`);
+  expect(await file('authorized_keys')).toMatch(
+    /^restrict,port-forwarding,permitopen="127\.0\.0\.1:7443",permitlisten="127\.0\.0\.1:1",command="\/bin\/false" ssh-ed25519 \S+ spotrig\n$/,
+  );
+  const secret = Buffer.from(first.order['SPOTRIG_FRP_SSH_KEY'] ?? '', 'base64').toString();
+  expect(secret).toMatch(/^-----BEGIN OPENSSH PRIVATE KEY-----/);
+  expect(secret).toBe(await readFile(join(dir, 'frp-ssh.key'), 'utf8'));
+  expect((await stat(join(dir, 'frp-ssh.key'))).mode & 0o777).toBe(0o600);
+  const again = await answer(...flags, '--inner-port', '7443');
+  expect([changed(again), again.order]).toEqual([[], first.order]);
+  expect((await answer(...flags)).notes.join(' ')).not.toContain('sshto');
+});

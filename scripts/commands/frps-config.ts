@@ -17,6 +17,7 @@ import { messageOf } from '../../platform/errors.ts';
 import { HOST_NAME, bracketed, readPort } from '../../stratum/address.ts';
 import { parseFrpUrl } from '../../stratum/frp-url.ts';
 import { ensureAuthority, ensureServerCertificate, readAuthorities } from '../frp/certificates.ts';
+import { authorizedKeysLine, ensureSshKey } from '../frp/ssh-key.ts';
 import { type ServerPlan, egressToml, frpsToml, nginxConf, systemdUnit } from '../frp/server-files.ts';
 
 export const summary = 'write the configuration of frps, its certificate, and what orders need of it';
@@ -34,7 +35,8 @@ const HELP = `spotrig frps-config: the server through which workers are reached,
   --bare             without nginx: frps has the public port itself (then there is no wss)
   --other NAMES      other names for the hello (rung tls_other_name), with commas; they stand in the certificate
   --web NAME         name of a web site on the same port, for the rung wss
-  --ssh LOGIN@HOST:PORT --ssh-host-key FILE   an sshd for the rung ssh, and its ssh_host_ed25519_key.pub
+  --ssh LOGIN@HOST:PORT --ssh-host-key FILE   an sshd for the rung ssh, and its ssh_host_ed25519_key.pub; makes the key that
+                     orders carry for it, and the account's authorized_keys, by which it may reach frps and nothing else
   --mux-off[=N]      also a second frps without multiplexing, on the public port N (default 8444)
   --public-ports     the ports of services of type tcp are open to everybody, not on the server's loopback only
   --egress           also the operator's own frpc, which exports each [[frp.egress]] to workers
@@ -72,6 +74,8 @@ type Flags = ReturnType<typeof parsed>['values'];
 
 const EX_USAGE = 64;
 const WEB_PORT = 8443;
+/** Behind an sshd, where the address does not say another. */
+const FRPS_PORT = 7000;
 /** A GigaSPOT variable takes no more. */
 const VARIABLE_MAX_CHARS = 1536;
 const EGRESS_TICKET_S = 400 * 86_400;
@@ -116,6 +120,8 @@ async function configure(flags: Flags): Promise<Answer> {
   const noMuxPort = flags['mux-off'] ? portOf('mux-off-port', flags['mux-off-port']) : null;
   const innerPort = flags.bare ? null : portOf('inner-port', flags['inner-port']);
   const ssh = await sshOf(flags);
+  // On the server's loopback, where the sshd finds it.
+  const frpsPort = innerPort ?? port;
 
   const dataDir = resolve(flags.data);
   const out = resolve(flags.out ?? join(dataDir, 'frps'));
@@ -124,6 +130,7 @@ async function configure(flags: Flags): Promise<Answer> {
     ...(otherNames.length > 0 ? [`other=${otherNames.join(',')}`] : []),
     ...(web === null ? [] : [`wss=${web}:${port}`]),
     ...(ssh === null ? [] : [`ssh=${ssh.place}`, `hostkey=${ssh.hostKey}`]),
+    ...(ssh === null || frpsPort === FRPS_PORT ? [] : [`sshto=${frpsPort}`]),
   ];
   const computed = hosts.map(([host = '']) => {
     const name = isIP(host) === 0 ? null : hosts.flat().find((other) => isIP(other) === 0);
@@ -175,6 +182,11 @@ async function configure(flags: Flags): Promise<Answer> {
     await put(`${name}.toml`, `${stringify(frpsToml(plan, secrets.values, kind))}\n`);
     await put(`${name}.service`, unit(`Tunnels of workers (${name})`, 'frps', `${name}.toml`, lowPort), 0o644);
   }
+  const sshKey = ssh === null ? null : await ensureSshKey(dataDir);
+  if (sshKey !== null) {
+    files.push({ path: sshKey.path, changed: sshKey.isNew });
+    await put('authorized_keys', authorizedKeysLine(sshKey.publicKey, frpsPort), 0o644);
+  }
   if (innerPort !== null) await put('nginx.conf', nginxConf(plan, names), 0o644);
   if (flags.egress) {
     const expires_s = Math.floor(realClock.nowMs() / 1000) + EGRESS_TICKET_S;
@@ -191,6 +203,7 @@ async function configure(flags: Flags): Promise<Answer> {
   const addresses = frp.addresses.map((address) => address.replace(/^frp:\/\//i, `frp://:${token}@`));
   const ca = Buffer.from(await readAuthorities(frp.ca_file)).toString('base64');
   const order: Record<string, string> = { SPOTRIG_FRP: addresses.join(' '), SPOTRIG_FRP_CA: ca };
+  if (sshKey !== null) order['SPOTRIG_FRP_SSH_KEY'] = Buffer.from(sshKey.privateKey).toString('base64');
   if (frp.egress.length > 0) order['SPOTRIG_EGRESS_KEY'] = egress_keys[0]?.key ?? '';
   for (const [name, value] of Object.entries(order)) {
     if (value.length > VARIABLE_MAX_CHARS)
@@ -252,8 +265,8 @@ function notesOf({ flags, frp, isConfigured, computed, plan, out, dir, server, s
   if (flags.web !== undefined) notes.push(`${flags.web} must lead to this server, as its other names do.`);
   if (ssh !== null)
     notes.push(
-      `The account of the rung ssh takes one key, with: restrict,port-forwarding,permitopen="127.0.0.1:${plan.innerPort ?? plan.port}" ` +
-        'ssh-ed25519 …; the private half goes into the order as SPOTRIG_FRP_SSH_KEY (base64 -w0).',
+      `${join(dir, 'authorized_keys')} goes to ~${ssh.place.split('@')[0]}/.ssh/authorized_keys on the machine of the sshd, whose account it lets ` +
+        `do nothing but reach frps at 127.0.0.1:${plan.innerPort ?? plan.port}; sshd must have AllowTcpForwarding yes (or local).`,
     );
   if (flags.rotate)
     notes.push(

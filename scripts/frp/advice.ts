@@ -35,8 +35,16 @@ export function mendReach({ fault, detail, expires, missing_names }: Reach, now_
 
 /** By what frpc said when it was not let in. */
 export function mendLogin(words: string, rung: FrpRung): string {
-  if (/frp’s token is another|token.*(?:match|mismatch)/i.test(words))
+  if (/frp.s token is another|token.*(?:match|mismatch)/i.test(words))
     return 'frp’s token is another one: take SPOTRIG_FRP from frps-config, and start frps again';
+  if (rung === 'ssh') {
+    if (/permission denied/i.test(words))
+      return 'the account does not take this key: put the line of authorized_keys that frps-config --ssh wrote into its file';
+    if (/host key verification failed/i.test(words))
+      return 'the sshd has another key than the option hostkey says: give frps-config its ssh_host_ed25519_key.pub';
+    if (/session shutdown|EOF|open failed/i.test(words))
+      return 'SSH stands, and then nothing: permitopen of authorized_keys and the option sshto must both be the port that frps has on loopback';
+  }
   if (/plugin error/i.test(words))
     return 'frps does not reach the collector: start it, and compare httpPlugins of frps.toml with [frp].hook';
   if (/ticket|token was revoked|token has expired/i.test(words))

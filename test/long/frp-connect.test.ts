@@ -7,7 +7,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { runCollector } from '../../collector/main.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { deriveSecret } from '../../platform/derive.ts';
-import { spawnGroup } from '../../platform/process.ts';
 import { frpBinaries, frpMissing } from '../frp/binaries.ts';
 import { type Front, type SshKeys, lacking, startSshd } from '../frp/fronts.ts';
 import { type FrpProcess, startFrp } from '../frp/processes.ts';
@@ -51,7 +50,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
   let flags: string[];
   let ended: Promise<number>;
   const stop = new AbortController();
-  let frps: { kill(signal: NodeJS.Signals): void };
+  let frps: FrpProcess;
 
   beforeAll(async () => {
     capture();
@@ -63,8 +62,12 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
       await freeLoopbackPort(),
     ];
     const closed = await freeLoopbackPort();
+    sshd = await startSshd({ dir, host: '127.0.0.1', port: sshPort, permitOpen: null });
+    const hostKey = sshd.hostKey.split(' ')[1] ?? '';
+    const inSsh = `ssh=root@127.0.0.1:${sshPort}&hostkey=${hostKey}&sshto=${frpsPort}&rungs=ssh`;
     const addresses = [
       `frp://127.0.0.1:${closed}?sni=tun.example.org`,
+      `frp://localhost:${frpsPort}?sni=tun.example.org&${inSsh}`,
       `frp://127.0.0.1:${frpsPort}?sni=tun.example.org`,
     ];
     await writeFile(
@@ -78,12 +81,11 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     ended = runCollector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error'], stop.signal);
     await vi.waitFor(() => expect(out).toMatch(/"url":"http/), { timeout: 10_000 });
     url = /"url":"([^"]+)"/.exec(out)?.[1] ?? '';
-    frps = spawnGroup({
-      argv: ['setpriv', '--pdeathsig', 'KILL', programs.frps, '-c', join(dir, 'frps/frps.toml')],
-      env: { PATH: process.env['PATH'] ?? '' },
-      ...{ stdout: 'ignore', stderr: 'ignore' },
-    });
-    sshd = await startSshd({ dir, host: '127.0.0.1', port: sshPort, permitOpen: null });
+    const served = parse(await readFile(join(dir, 'frps/frps.toml'), 'utf8'));
+    // The dashboard's port is a fixed one, and this machine may have an frps already.
+    Object.assign(served['webServer'] as object, { port: await freeLoopbackPort() });
+    frps = await startFrp({ program: programs.frps, dir, name: 'frps-under-test', config: served });
+    await frps.said(/frps started successfully/);
 
     out = '';
     expect(await token(['mint', '--worker', 'rig-7', '--data', dir])).toBe(0);
@@ -123,7 +125,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     stop.abort();
     await worker.kill();
     await sshd.close();
-    frps.kill('SIGKILL');
+    await frps.kill();
     await ended;
     await rm(dir, { recursive: true, force: true });
   });
@@ -160,6 +162,16 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     expect(await code).toBe(0);
     expect(await leftOvers()).toEqual(left);
     expect(port).toBeGreaterThan(0);
+  });
+
+  it('goes inside ssh where it has the key', { timeout: 60_000 }, async () => {
+    const end = new AbortController();
+    [out, errors] = ['', ''];
+    const code = run(['rig-7', 'web', '--json', ...flags, '--ssh-key', sshd.keyFile], end.signal);
+    await expect.poll(() => out, { timeout: 30_000 }).toMatch(/\n/);
+    expect(JSON.parse(out)).toMatchObject({ rung: 'ssh', service: 'web' });
+    end.abort();
+    expect(await code).toBe(0);
   });
 
   it('says what is wrong where a service is not there', { timeout: 120_000 }, async () => {

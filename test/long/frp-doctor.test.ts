@@ -1,6 +1,6 @@
 // `spotrig doctor frp` against what `spotrig frps-config` writes: the real frps and frpc, and the real collector as their judge. Each
 // fault that it names is made here.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'smol-toml';
@@ -12,7 +12,7 @@ import { run as doctor } from '../../scripts/commands/doctor.ts';
 import { run as frpsConfig } from '../../scripts/commands/frps-config.ts';
 import { makeCertificate } from '../fakes/certificate.ts';
 import { frpBinaries, frpMissing } from '../frp/binaries.ts';
-import { type Front, lacking, startNginx } from '../frp/fronts.ts';
+import { type Front, lacking, startNginx, startSshd } from '../frp/fronts.ts';
 import { type FrpProcess, startFrp } from '../frp/processes.ts';
 import { type CollectorProcess, startCollectorProcess } from '../rig/collector-process.ts';
 
@@ -151,6 +151,34 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig docto
     expect(printed).not.toContain('wrong-token');
     const noMux = `frp://127.0.0.1:1?sni=tun.test&nomux=127.0.0.1:${String(port)}&rungs=tls_no_mux`;
     expect(await faultOf(noMux, '--data', dir)).toEqual([1, null, said('tcpMux = false')]);
+  }, 120_000);
+
+  it('logs in inside ssh, by the key and the account that frps-config makes', async ({ skip }) => {
+    const lack = await lacking('ssh', 'sshd');
+    if (lack.length > 0) skip(`no ${lack.join(', ')} here`);
+    const sshDir = join(dir, 'sshd');
+    await mkdir(sshDir);
+    const sshPort = await freeLoopbackPort();
+    const sshd = await startSshd({ dir: sshDir, host: '127.0.0.1', port: sshPort, permitOpen: null });
+    try {
+      const place = ['--ssh', `root@127.0.0.1:${String(sshPort)}`, '--ssh-host-key', join(sshDir, 'host_key.pub')];
+      const out = join(dir, 'ssh-files');
+      const names = ['--host', '127.0.0.1,tun.test', '--bare', '--port', String(port)];
+      expect(await frpsConfig([...names, ...place, '--data', dir, '--out', out])).toBe(0);
+      await copyFile(join(out, 'authorized_keys'), join(sshDir, 'authorized_keys'));
+      const hostKey = sshd.hostKey.split(' ')[1] ?? '';
+      const at = (to: number): string =>
+        `frp://127.0.0.1:${String(port)}?sni=tun.test&ssh=root@127.0.0.1:${String(sshPort)}&hostkey=${hostKey}` +
+        `&sshto=${String(to)}&rungs=ssh`;
+      const [code, { ways }] = await ask(at(port), '--data', dir);
+      expect([code, ways.map(({ rung, login, wrong }) => [rung, login.ok, wrong])]).toEqual([0, [['ssh', true, null]]]);
+      const said = (text: string): string => expect.stringContaining(text) as string;
+      const wrongOf = async (...argv: string[]) => (await ask(...argv, '--data', dir))[1].ways[0]?.wrong;
+      expect(await wrongOf(at(port), '--ssh-key', sshd.keyFile), printed).toEqual(said('authorized_keys'));
+      expect(await wrongOf(at(port - 1)), printed).toEqual(said('permitopen'));
+    } finally {
+      await sshd.close();
+    }
   }, 120_000);
 
   it('says that the collector is down, which lets nobody in', async () => {
