@@ -188,6 +188,12 @@ describe('the example file', () => {
     expect(complaints(own.replace('28_500_000', '0'))).toEqual([expect.stringMatching(/^expect\[0\]\.rate_hs: /)]);
   });
 
+  it('takes error rates of the judge, within reason', () => {
+    const found = read('[judge]\nalpha = 0.001\n');
+    expect('config' in found ? found.config.judge : found).toMatchObject({ alpha: 0.001, beta: 0.01 });
+    expect(complaints('[judge]\nalpha = 0.5\n')).toEqual([expect.stringMatching(/^judge\.alpha: /)]);
+  });
+
   it('shows the defaults of all limits', () => {
     const [untilGeo = ''] = EXAMPLE.split('[geo]');
     const lines = untilGeo.split('\n').filter((line) => line.startsWith('[control]') || /^#= \w+ = [0-9]+$/.test(line));

@@ -12,6 +12,8 @@ import { DIALECTS } from '../wire/dialect.ts';
 import type { Target } from '../wire/reachability.ts';
 import { type FrpConfig, FrpTable, frpConfigOf } from './frp/settings.ts';
 import { type OwnRate, OwnRateTable, ownRateOf } from './judge/own-rates.ts';
+import type { SequentialSettings } from './judge/sequential-test.ts';
+import { JudgeTable, judgeSettingsOf } from './judge/settings.ts';
 import { type PoolApi, PoolApiTables, poolApisOf } from './pool-api/settings.ts';
 import { AsnFileError, AsnTable } from './networks/asn-table.ts';
 import { type Webhook, WebhookTable, webhookOf } from './webhook/settings.ts';
@@ -50,6 +52,8 @@ export interface CollectorConfig {
   pool_apis: readonly PoolApi[];
   /** Hashrates that the operator knows better than the reference table. */
   expect: readonly OwnRate[];
+  /** How often the judge of machines may be wrong. */
+  judge: SequentialSettings;
   /** null: nobody is told of changes of advice. */
   webhook: Webhook | null;
 }
@@ -108,6 +112,7 @@ const File = z.strictObject({
   frp: FrpTable.optional(),
   pool_api: PoolApiTables,
   expect: z.array(OwnRateTable).max(OWN_RATES_MAX).default([]),
+  judge: JudgeTable,
   webhook: WebhookTable.optional(),
 });
 
@@ -173,6 +178,7 @@ function configOf(
     frp: file.frp === undefined ? null : frpConfigOf(file.frp, resolvePath),
     pool_apis: poolApisOf(file.pool_api),
     expect: file.expect.map(ownRateOf),
+    judge: judgeSettingsOf(file.judge),
     webhook: file.webhook === undefined ? null : webhookOf(file.webhook, resolvePath),
   };
 }

@@ -61,6 +61,14 @@ describe('exposure', () => {
     expect(excused_ms[excuse]).toBe((3 - left) * STEP_MS);
   });
 
+  it('may be told of a shorter grace', () => {
+    const at_ms = 15_000;
+    const hashrate = [{ at_ms, record: hashrateRecord(at_ms, { miner_uptime_s: 30 }) }];
+    const young = { shares: [{ at_ms, record: sharesRecord(at_ms, 1) }], hashrate, troubles: [] };
+    expect(exposureOf(young).windows).toHaveLength(0);
+    expect(exposureOf({ ...young, start_grace_s: 20 }).windows).toHaveLength(1);
+  });
+
   it('does not excuse a miner that stalls while it is logged in', () => {
     expect(exposure([{ hashrate: { state: 'stalled', claimed_hs: 0 } }]).windows).toHaveLength(1);
   });

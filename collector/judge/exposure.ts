@@ -52,10 +52,13 @@ export function exposureOf(o: {
   shares: readonly Timed<SharesRecord>[];
   hashrate: readonly Timed<HashrateRecord>[];
   troubles: readonly TroubleSpan[];
+  /** Age of a miner, in seconds, before its rate means anything; a rig with a small DAG needs less. */
+  start_grace_s?: number;
 }): Exposure {
   const excused_ms: Exposure['excused_ms'] = {
     ...{ not_hashing: 0, starting: 0, not_connected: 0, pool_trouble: 0, work_unknown: 0 },
   };
+  const grace_s = o.start_grace_s ?? START_GRACE_S;
   const windows: ExposureWindow[] = [];
   let next = 0;
   let earlier: SharesRecord | null = null;
@@ -68,7 +71,7 @@ export function exposureOf(o: {
     earlier = record;
     excused_ms.not_connected += Math.max(0, record.window_ms - record.connected_ms);
     if (record.connected_ms <= 0) continue;
-    const excuse = excuseOf({ span, pool: record.pool, now, before, work, troubles: o.troubles });
+    const excuse = excuseOf({ ...{ span, pool: record.pool, now, before, work }, grace_s, troubles: o.troubles });
     if (excuse !== null || work === null) {
       excused_ms[excuse ?? 'work_unknown'] += record.connected_ms;
       continue;
@@ -129,6 +132,7 @@ function excuseOf(o: {
   now: Timed<HashrateRecord> | undefined;
   before: Timed<HashrateRecord> | undefined;
   work: number | null;
+  grace_s: number;
   troubles: readonly TroubleSpan[];
 }): Excuse | null {
   const { span, now, before } = o;
@@ -141,7 +145,7 @@ function excuseOf(o: {
     if (state !== null && state !== 'hashing' && state !== 'stalled') return 'not_hashing';
   }
   const uptime_s = now.record.miner_uptime_s;
-  if (uptime_s !== null && uptime_s < START_GRACE_S) return 'starting';
+  if (uptime_s !== null && uptime_s < o.grace_s) return 'starting';
   const troubled = o.troubles.some(
     (trouble) =>
       (trouble.pool === null || trouble.pool === o.pool) &&

@@ -3,6 +3,7 @@ import { event, hostGpus, machineFacts, NOW_MS, order, POOL, type Plan } from '.
 import { MachineVerdict, MACHINE_VERDICTS, MACHINE_VERDICT_WORDS } from '../../wire/machine.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
 import type { MachineFacts } from './machine-facts.ts';
+import { SEQUENTIAL } from './sequential-test.ts';
 import { verdictsOf } from './verdicts.ts';
 
 const MIN = 60_000;
@@ -185,16 +186,21 @@ describe('speed', () => {
     expect(names({ order: unknown, host: { gpus }, claimed_hs: 50e6, delivered_hs: 49e6 })).toEqual([]);
   });
 
-  it('a suspicion is told with its odds before it is sure', () => {
+  it('a suspicion is told before it is sure, and how sure depends on the settings', () => {
     const facts = machineFacts({ delivered_hs: 91.7e6 * 0.7 });
-    const confidences = facts.exposure.windows.map((_, i) => {
+    const confidences = facts.exposure.windows.slice(0, 200).map((_, i) => {
       const exposure = { ...facts.exposure, windows: facts.exposure.windows.slice(0, i) };
       return verdictsOf({ ...facts, exposure }).find(({ verdict }) => verdict === 'slow_delivered')?.confidence ?? 0;
     });
     const first = confidences.find((confidence) => confidence > 0) ?? 0;
-    expect(first).toBeGreaterThanOrEqual(0.9);
-    expect(first).toBeLessThan(0.95);
+    expect(first).toBe(0.8);
     expect(confidences.at(-1)).toBe(0.99);
+    const early = { ...facts, exposure: { ...facts.exposure, windows: facts.exposure.windows.slice(0, 150) } };
+    const delivered = (alpha: number) =>
+      verdictsOf(early, { ...SEQUENTIAL, alpha }).find(({ verdict }) => verdict === 'slow_delivered');
+    expect(delivered(1e-9)?.confidence).toBe(0.8);
+    expect(delivered(1e-9)?.evidence[1]).toMatch(/^not sure yet: the odds are \d+ to 1 of 1000000000$/);
+    expect(delivered(0.1)?.confidence).toBe(0.9);
   });
 });
 

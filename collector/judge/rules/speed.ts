@@ -21,8 +21,9 @@ const CLAIM_SEEN = 0.85;
 const CLAIMS_MIN = 8;
 /** What a miner shows is an average of its own, off by some percent. */
 const CLAIM_SLACK = 0.05;
-/** Odds from which "perhaps" is told; advice follows at 1/α. */
+/** Odds from which "perhaps" is told, with this confidence; it is sure at 1/α. */
 const SUSPICION = 10;
+const SUSPECTED = 0.8;
 
 /** Its own miner says less than can be expected. */
 export const slowClaimed: Rule = (facts) => {
@@ -100,9 +101,13 @@ function ofTest(
   const test = sequentialTest(steps, settings);
   const isAlarm = test.slow_since_ms !== null;
   if (!isAlarm && test.likelihood < SUSPICION) return null;
-  const confidence = isAlarm ? 1 - settings.alpha : Math.min(1 - 1 / test.likelihood, 0.98);
-  const from_ms = windows[0]?.at_ms ?? 0;
-  return verdict(name, test.slow_since_ms ?? from_ms, confidence, [inWords(test, windows)]);
+  const evidence = [inWords(test, windows)];
+  if (!isAlarm)
+    evidence.push(
+      `not sure yet: the odds are ${test.likelihood.toFixed(0)} to 1 of ${(1 / settings.alpha).toFixed(0)}`,
+    );
+  const since_ms = test.slow_since_ms ?? windows[0]?.at_ms ?? 0;
+  return verdict(name, since_ms, isAlarm ? 1 - settings.alpha : SUSPECTED, evidence);
 }
 
 function inWords(test: SequentialResult, windows: readonly ExposureWindow[]): string {
