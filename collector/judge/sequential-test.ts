@@ -133,7 +133,9 @@ class Mixture {
 
   /** Tests that begin now join with this share of the weight. */
   begin(share: number): void {
-    for (const [i, weight] of this.#weights.entries()) this.#ratios[i] = (this.#ratios[i] ?? 0) + weight * share;
+    for (let i = 0; i < this.#ratios.length; i += 1) {
+      this.#ratios[i] = (this.#ratios[i] ?? 0) + (this.#weights[i] ?? 0) * share;
+    }
   }
 
   clear(): void {

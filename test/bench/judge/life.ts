@@ -14,15 +14,16 @@ import type { Pool } from './pool.ts';
 
 const START_MS = Date.UTC(2026, 10, 1);
 const POOL = 'stratum+tcp://pool.example:3333';
-/** A report's windows. Workers report each 15 s; half as many are as good to judge by and take half the time. */
-export const REPORT_S = 30;
-const PROBE_S = 1000;
+/** The worker measures its pool about every quarter of an hour. */
+const PROBE_S = 1020;
 const HOUR_MS = 3_600_000;
 
 export interface LifeOptions {
   machine: Machine;
   pool: Pool;
   days: number;
+  /** Workers report each 15 s; longer windows are as good to judge by and take less time. Divides `judge_s` and PROBE_S. */
+  report_s: number;
   /** How often it is judged. */
   judge_s: number;
   gpus: number;
@@ -49,7 +50,7 @@ export function dueOf(expectation: { low_hs: number }): number {
 export function live(o: LifeOptions): LifeResult {
   const records = new Records(o);
   const result: LifeResult = { days: o.days, bad_days: [], decision: null, last: null };
-  for (let at_s = REPORT_S; at_s <= o.days * 86_400; at_s += REPORT_S) {
+  for (let at_s = o.report_s; at_s <= o.days * 86_400; at_s += o.report_s) {
     records.report(at_s);
     if (at_s % o.judge_s !== 0) continue;
     const facts = records.facts(at_s);
@@ -96,9 +97,9 @@ class Records {
   }
 
   report(at_s: number): void {
-    const { machine, pool } = this.#o;
+    const { machine, pool, report_s } = this.#o;
     const at_ms = START_MS + at_s * 1000;
-    const from_s = at_s - REPORT_S;
+    const from_s = at_s - report_s;
     const state = machine.state(at_s);
     const step = pool.step(from_s, at_s, (when_s) => {
       const rate_hs = machine.rate_hs(when_s);
@@ -108,7 +109,7 @@ class Records {
     const uptime = { miner_uptime_s: machine.uptime_s(at_s), pool: POOL, claimed_gpus: [] };
     this.#hashrate.push({ at_ms, record: hashrateRecord(at_ms, { state, claimed_hs, ...uptime }) });
     const { connected_s, ...counts } = step;
-    const window = { window_ms: REPORT_S * 1000, connected_ms: connected_s * 1000, pool: POOL };
+    const window = { window_ms: report_s * 1000, connected_ms: connected_s * 1000, pool: POOL };
     this.#shares.push({ at_ms, record: sharesRecord(at_ms, counts.accepted, { ...counts, ...window }) });
     this.#delivered.records += 1;
     this.#delivered.work_hashes += step.work_hashes;
@@ -122,7 +123,7 @@ class Records {
       });
       this.#events.push({ worker: 'rig-1', boot: BOOT, at_ms, record });
     }
-    if (at_s % PROBE_S < REPORT_S) {
+    if (at_s % PROBE_S === 0) {
       const kind = pool.hiccupAt(at_s)?.kind;
       const verdict = kind === 'down' ? 'pool_down' : kind === 'frozen' ? 'blocked:stratum' : 'reachable';
       this.#sightings.push({ at_ms, pool: POOL, verdict });
@@ -161,7 +162,7 @@ class Records {
     const first_ms = this.#shares[from]?.at_ms ?? 0;
     const { windows, excused_ms } = exposureOf({
       shares: this.#shares.slice(from),
-      hashrate: this.#hashrate.filter(({ at_ms }) => at_ms >= first_ms - 2 * REPORT_S * 1000),
+      hashrate: this.#hashrate.filter(({ at_ms }) => at_ms >= first_ms - 2 * this.#o.report_s * 1000),
       troubles: troubleSpans(this.#sightings),
     });
     this.#windows.push(...windows.filter(({ at_ms }) => at_ms > this.#exposedMs));

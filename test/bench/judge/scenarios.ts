@@ -62,7 +62,7 @@ export function scenariosOf(days: number): Scenario[] {
       ...{
         name: `${pct(rate)} of the likely rate, says so`,
         about: 'a slow card with an honest miner',
-        lives: Math.ceil(slow / 2),
+        lives: Math.ceil(slow / 4),
       },
       ...{ of_low: (rate * OWN.rate_hs) / OWN_LOW_HS, hides: false },
       run: (seed: number) => slowLife(seed, (rate * OWN.rate_hs) / OWN_LOW_HS, 1, 300),
@@ -82,13 +82,22 @@ function honestLife(seed: number): Tally {
   const range = expectationFor(kind, 'kawpow', { own, fleet: [] });
   if (range === null) throw new Error('the simulated GPU is not in the tables');
   const each_hs = range.low_hs + random() * (range.high_hs - range.low_hs);
-  return tallyOf(seed, { true_hs: each_hs * gpus, claim_factor: 0.99 + random() * 0.02, days, gpus, own, judge_s: 1800, stopAtCancel: false }); // prettier-ignore
+  return tallyOf(seed, { true_hs: each_hs * gpus, claim_factor: 0.99 + random() * 0.02, days, gpus, own, report_s: 60, judge_s: 1800, stopAtCancel: false }); // prettier-ignore
 }
 
 function slowLife(seed: number, of_low: number, claim_factor: number, judge_s: number): Tally {
   const gpus = 4;
   const true_hs = OWN_LOW_HS * of_low * gpus;
-  return tallyOf(seed, { true_hs, claim_factor, days: SLOW_DAYS, gpus, own: [OWN], judge_s, stopAtCancel: true });
+  return tallyOf(seed, {
+    true_hs,
+    claim_factor,
+    days: SLOW_DAYS,
+    gpus,
+    own: [OWN],
+    report_s: 30,
+    judge_s,
+    stopAtCancel: true,
+  });
 }
 
 function tallyOf(
@@ -99,6 +108,7 @@ function tallyOf(
     days: number;
     gpus: number;
     own: readonly OwnRate[];
+    report_s: number;
     judge_s: number;
     stopAtCancel: boolean;
   },
