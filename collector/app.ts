@@ -14,6 +14,7 @@ import { bulkRoutes } from './routes/bulk.ts';
 import { controlRoute } from './routes/control.ts';
 import { helloRoute } from './routes/hello.ts';
 import { loginRoutes } from './routes/login.ts';
+import { machineRoutes } from './routes/machines.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { orderRoutes } from './routes/orders.ts';
 import { pageRoutes } from './routes/page.ts';
@@ -86,6 +87,7 @@ export function buildApp(deps: CollectorDeps): FastifyInstance {
       reader.addHook('onRequest', async (request) => requireReader(request, deps));
       readerRoutes(reader, deps);
       orderRoutes(reader, deps);
+      machineRoutes(reader, deps);
       reachabilityRoutes(reader, deps);
       metricsRoute(reader, deps);
     });

@@ -5,6 +5,7 @@ import type { Counters } from './counters.ts';
 import type { FrpSecrets } from './frp/secrets.ts';
 import type { KeyRing } from './keys.ts';
 import type { OwnToken } from './own-token.ts';
+import type { MachineBoard } from './machines/board.ts';
 import type { PageFile } from './page-files.ts';
 import type { Settings } from './settings.ts';
 import type { Store } from './store/store.ts';
@@ -17,6 +18,8 @@ export interface CollectorDeps {
   logger: Logger;
   counters: Counters;
   controls: Controls;
+  /** What is judged of machines. */
+  board: MachineBoard;
   settings: Settings;
   /** null: collector.toml has no [frp]. */
   frp: FrpSecrets | null;

@@ -16,6 +16,8 @@ import type { FrpConfig } from './frp/settings.ts';
 import { keepJudging } from './judging.ts';
 import { loadKeys } from './keys.ts';
 import { loadOwnToken } from './own-token.ts';
+import { MachineBoard } from './machines/board.ts';
+import { keepJudgingMachines } from './machines/keep.ts';
 import { readPage } from './page-files.ts';
 import { pollPools } from './pool-api/poll.ts';
 import { retain } from './retention.ts';
@@ -79,13 +81,17 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     const ended = new AbortController();
     const controls = makeControls({ config, name, clock: realClock, logger, store, signal: ended.signal });
     const counters = new Counters();
-    const app = buildApp({ store, keys, clock: realClock, logger, counters, controls, settings, frp, own_token, page });
+    const board = await MachineBoard.load(store.machines);
+    const common = { store, keys, clock: realClock, logger, counters };
+    const app = buildApp({ ...common, controls, board, settings, frp, own_token, page });
     const hook =
-      config.frp === null || frp === null
-        ? null
-        : buildFrpHook({ store, keys, clock: realClock, logger, counters, config: config.frp, secrets: frp });
+      config.frp === null || frp === null ? null : buildFrpHook({ ...common, config: config.frp, secrets: frp });
     const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });
     const judging = keepJudging({ store, clock: realClock, logger, signal: ended.signal });
+    const advising = keepJudgingMachines({
+      ...{ store, board, clock: realClock, logger, own: config.expect, settings: config.judge },
+      signal: ended.signal,
+    });
     const { keep_rollups_ms: keep_ms } = settings;
     const rolling = keepRolling({ store, clock: realClock, logger, keep_ms, signal: ended.signal });
     const polling = pollPools({
@@ -113,7 +119,7 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
       const cut = realClock.setTimer(CLOSE_MS, () => app.server.closeAllConnections());
       await Promise.all([app.close(), hook?.close()]);
       cut();
-      await Promise.all([pruning, judging, rolling, polling, telling]);
+      await Promise.all([pruning, judging, advising, rolling, polling, telling]);
       await store.close();
     }
     logger.info({}, 'collector stopped');

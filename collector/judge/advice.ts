@@ -1,5 +1,6 @@
 // What to do about a machine, and about its host. Pure.
-import { ADVICES, type Advice, type MachineVerdict, type MachineVerdictName } from '../../wire/machine.ts';
+import { type Advice, type MachineVerdict } from '../../wire/machine.ts';
+import { ADVICES, type MachineVerdictName } from '../../wire/machine-names.ts';
 import { type Cost, costOf } from './cost.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { isProven } from './rules/speed.ts';

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { event, hostGpus, machineFacts, NOW_MS, order, POOL, type Plan } from '../../test/fakes/machine-facts.ts';
-import { MachineVerdict, MACHINE_VERDICTS, MACHINE_VERDICT_WORDS } from '../../wire/machine.ts';
+import { MachineVerdict } from '../../wire/machine.ts';
+import { MACHINE_VERDICTS, MACHINE_VERDICT_WORDS } from '../../wire/machine-names.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { SEQUENTIAL } from './sequential-test.ts';

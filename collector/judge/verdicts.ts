@@ -1,5 +1,6 @@
 // Everything that can be said of a machine from what is stored of it (docs/design/011-the-judge.md). Pure and recomputable.
-import { type MachineVerdict, MACHINE_VERDICTS, type MachineVerdictName } from '../../wire/machine.ts';
+import { type MachineVerdict } from '../../wire/machine.ts';
+import { MACHINE_VERDICTS, type MachineVerdictName } from '../../wire/machine-names.ts';
 import type { MachineFacts } from './machine-facts.ts';
 import { gpuLost, gpuMissing, gpuOtherModel } from './rules/gpus.ts';
 import { duplicateBoot, flapping, offline } from './rules/life.ts';

@@ -1,13 +1,14 @@
-// One worker: its last hour, its GPUs, its machine, what happened to it, and what it wrote.
+// One worker: its last hours or months, its GPUs, its machine, what happened to it, and what it wrote.
 import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import type { SeriesAnswer, WorkerDetail, WorkerRow } from '../../wire/api.ts';
+import type { MachinesAnswer } from '../../wire/machine-api.ts';
 import { workerPath } from './api.ts';
 import { StateBadge, ToneIcon } from './badge.tsx';
-import { LastHour } from './chart.tsx';
+import { Plots } from './chart.tsx';
 import { Delivered } from './columns.tsx';
 import { Events } from './events.tsx';
-import { formatAgeOf, formatCount, formatHashrate, formatPower, formatWhole } from './format.ts';
+import { formatAgeOf, formatCount, formatHashrate, formatName, formatPower, formatWhole } from './format.ts';
 import { GpuTable } from './gpu-table.tsx';
 import { Unreachable } from './header.tsx';
 import { hostFacts } from './host-facts.ts';
@@ -15,8 +16,9 @@ import { LogTail } from './log-tail.tsx';
 import { usePoll } from './poll.ts';
 import { Reach } from './reach-panel.tsx';
 import { withGaps } from './series.ts';
-import { formatHash, hottest, minerLabel } from './state.ts';
-import type { View } from './state.ts';
+import { MachinePanel } from './machine-panel.tsx';
+import { formatHash, hottest, minerLabel, SPANS_S } from './state.ts';
+import type { Span, View } from './state.ts';
 import { notesOf } from './trouble.ts';
 import { WorkerReachability } from './worker-reachability.tsx';
 
@@ -102,9 +104,29 @@ function Panel({ title, name, children }: { title: string; name: string; childre
 }
 
 /** The detail of the worker `id`; `view` leads back to the fleet as it was. */
-export function Detail({ id, view, poll_ms }: { id: string; view: View; poll_ms: number }) {
+export function Detail({
+  id,
+  view,
+  change,
+  poll_ms,
+}: {
+  id: string;
+  view: View;
+  change: (part: Partial<View>) => void;
+  poll_ms: number;
+}) {
   const polled = usePoll<WorkerDetail>(workerPath(id), poll_ms);
-  const series = usePoll<SeriesAnswer>(`${workerPath(id)}/series?since_s=3600`, SERIES_MS);
+  const span_s = SPANS_S[view.span];
+  const series = usePoll<SeriesAnswer>(`${workerPath(id)}/series?since_s=${span_s}`, SERIES_MS);
+  const judged = usePoll<MachinesAnswer>(`/api/v1/machines?worker=${id}`, SERIES_MS);
+  const machine = judged.data?.machines[0] ?? null;
+  const span = useMemo(() => {
+    const marks = (machine?.verdicts ?? []).map((one) => ({
+      at_s: one.since_ms / 1000,
+      label: formatName(one.verdict),
+    }));
+    return { span_s, words: `the last ${view.span}`, marks };
+  }, [span_s, view.span, judged.data]);
   const columns = useMemo(() => withGaps(series.data ?? NO_SERIES), [series.data]);
   const detail = polled.data;
   const back = (
@@ -152,8 +174,24 @@ export function Detail({ id, view, poll_ms }: { id: string; view: View; poll_ms:
       <Notes worker={worker} />
       <Figures worker={worker} now_ms={polled.now_ms} />
       <div class="panels">
-        <Panel title="Last hour" name="hour">
-          <LastHour columns={columns} now_s={series.now_ms / 1000} />
+        <Panel title="What it earns its rent by" name="judge">
+          <MachinePanel row={machine} now_ms={judged.now_ms} />
+        </Panel>
+        <Panel title={`Last ${view.span}`} name="hour">
+          <div class="chips" role="group" aria-label="How far back">
+            {(Object.keys(SPANS_S) as Span[]).map((name) => (
+              <button
+                key={name}
+                type="button"
+                class="chip"
+                aria-pressed={view.span === name}
+                onClick={() => change({ span: name })}
+              >
+                {name}
+              </button>
+            ))}
+          </div>
+          <Plots columns={columns} now_s={series.now_ms / 1000} span={span} />
         </Panel>
         <Panel title="Machine" name="machine">
           <Host host={detail.host} />

@@ -4,7 +4,7 @@ import { formatClock, formatCount, formatHashrate, formatPower, UNKNOWN } from '
 import type { Polled } from './poll.ts';
 import { totalsOf } from './totals.ts';
 import type { AlgoTotal } from './totals.ts';
-import { EVENTS_VIEW, FIRST_VIEW, formatHash, MATRIX_VIEW } from './state.ts';
+import { EVENTS_VIEW, FIRST_VIEW, formatHash, HOSTS_VIEW, MACHINES_VIEW, MATRIX_VIEW } from './state.ts';
 import type { View } from './state.ts';
 
 const ALGOS_SHOWN = 2;
@@ -93,6 +93,8 @@ function Tabs({ view }: { view: View }) {
   return (
     <nav class="tabs" aria-label="Pages">
       {tab(FIRST_VIEW, 'Fleet')}
+      {tab(MACHINES_VIEW, 'Machines')}
+      {tab(HOSTS_VIEW, 'Hosts')}
       {tab(MATRIX_VIEW, 'Reachability')}
       {tab(EVENTS_VIEW, 'Events')}
     </nav>

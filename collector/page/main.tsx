@@ -7,6 +7,7 @@ import { Detail } from './detail.tsx';
 import { EventList } from './event-list.tsx';
 import { Fleet } from './fleet.tsx';
 import { Header, Unreachable } from './header.tsx';
+import { Hosts, Machines } from './machines.tsx';
 import { Matrix } from './matrix.tsx';
 import { usePoll } from './poll.ts';
 import { totalsOf } from './totals.ts';
@@ -32,7 +33,11 @@ function App() {
       <Unreachable polled={fleet} what="the fleet" />
       <main>
         {view.worker !== null ? (
-          <Detail key={view.worker} id={view.worker} view={view} poll_ms={POLL_MS} />
+          <Detail key={view.worker} id={view.worker} view={view} change={change} poll_ms={POLL_MS} />
+        ) : view.page === 'machines' ? (
+          <Machines view={view} change={change} />
+        ) : view.page === 'hosts' ? (
+          <Hosts view={view} change={change} />
         ) : view.page === 'reachability' ? (
           <Matrix view={view} change={change} />
         ) : view.page === 'events' ? (

@@ -26,6 +26,9 @@ describe('address', () => {
     },
     { page: 'reachability', verdict: 'trouble' },
     { page: 'events', text: 'frp refused' },
+    { page: 'machines', text: 'host-9', advice: 'cancel' },
+    { page: 'hosts', advice: 'trouble' },
+    { worker: 'rig-1', span: 'quarter' },
   ])('leads back to %o', (change) => {
     const view = { ...FIRST_VIEW, ...change };
     expect(parseHash(formatHash(view))).toEqual(view);

@@ -1,5 +1,7 @@
 // What the reader looks at (which worker, which filter, which order), kept in the address, so that a view can be sent as a link.
 import type { EventRow, WorkerRow } from '../../wire/api.ts';
+import { isAdviceFilter } from './advice.ts';
+import type { AdviceFilter } from './advice.ts';
 import { isVerdictFilter } from './verdict.ts';
 import type { VerdictFilter } from './verdict.ts';
 import { isTrouble, severityRank, stateWord, STATES_WORST_FIRST } from './trouble.ts';
@@ -23,7 +25,17 @@ export type SortKey = (typeof SORT_KEYS)[number];
 export type StateFilter = WorkerState | 'all' | 'trouble';
 
 /** Fragments of the pages. */
-const PAGES = { fleet: '#/', reachability: '#/reachability', events: '#/events' } as const;
+const PAGES = {
+  fleet: '#/',
+  machines: '#/machines',
+  hosts: '#/hosts',
+  reachability: '#/reachability',
+  events: '#/events',
+} as const;
+
+/** How far back a worker's plots go, in seconds. */
+export const SPANS_S = { hour: 3600, day: 86_400, week: 604_800, quarter: 7_776_000 } as const;
+export type Span = keyof typeof SPANS_S;
 
 export interface View {
   page: keyof typeof PAGES;
@@ -35,6 +47,9 @@ export interface View {
   descending: boolean;
   /** Which cells of the matrix are looked for. */
   verdict: VerdictFilter;
+  /** Which machines or hosts are looked for, by what is advised. */
+  advice: AdviceFilter;
+  span: Span;
   /** The cell whose evidence is open: URL of its endpoint and key of its network; both or none. */
   target: string | null;
   network: string | null;
@@ -49,12 +64,20 @@ export const FIRST_VIEW: View = {
   sort: 'state',
   descending: false,
   verdict: 'all',
+  advice: 'all',
+  span: 'hour',
   target: null,
   network: null,
 };
 
 /** The whole matrix. */
 export const MATRIX_VIEW: View = { ...FIRST_VIEW, page: 'reachability' };
+
+/** Machines, those to be ended first. */
+export const MACHINES_VIEW: View = { ...FIRST_VIEW, page: 'machines' };
+
+/** Owners of servers. */
+export const HOSTS_VIEW: View = { ...FIRST_VIEW, page: 'hosts' };
 
 /** Every event. */
 export const EVENTS_VIEW: View = { ...FIRST_VIEW, page: 'events' };
@@ -76,8 +99,13 @@ function decodeOrNull(text: string): string | null {
   }
 }
 
+function pageOf(path: string): View['page'] {
+  const pages = Object.keys(PAGES) as View['page'][];
+  return pages.find((page) => PAGES[page] === path) ?? 'fleet';
+}
+
 /**
- * Reads the address's fragment: `#/w/<id>?q=…&state=…&sort=…&desc=1`, `#/events?q=…`, or
+ * Reads the address's fragment: `#/w/<id>?q=…&state=…&sort=…&desc=1&span=…`, `#/machines?q=…&advice=…`, `#/hosts?…`, `#/events?q=…`, or
  * `#/reachability?q=…&verdict=…&target=…&network=…`. Whatever it does not know is as in the first view.
  */
 export function parseHash(hash: string): View {
@@ -88,19 +116,23 @@ export function parseHash(hash: string): View {
   const state = query.get('state') ?? '';
   const sort = query.get('sort') ?? '';
   const verdict = query.get('verdict') ?? '';
+  const advice = query.get('advice') ?? '';
+  const span = query.get('span') ?? '';
   const target = query.get('target');
   const network = query.get('network');
   const cell = target === null || network === null ? null : { target, network };
   return {
     ...FIRST_VIEW,
     ...cell,
-    page: path === PAGES.reachability ? 'reachability' : path === PAGES.events ? 'events' : 'fleet',
+    page: pageOf(path),
     worker: id === undefined ? null : decodeOrNull(id),
     text: query.get('q') ?? '',
     state: isStateFilter(state) ? state : FIRST_VIEW.state,
     sort: isSortKey(sort) ? sort : FIRST_VIEW.sort,
     descending: query.get('desc') === '1',
     verdict: isVerdictFilter(verdict) ? verdict : FIRST_VIEW.verdict,
+    advice: isAdviceFilter(advice) ? advice : FIRST_VIEW.advice,
+    span: Object.hasOwn(SPANS_S, span) ? (span as Span) : FIRST_VIEW.span,
   };
 }
 
@@ -112,6 +144,8 @@ export function formatHash(view: View): string {
   if (view.sort !== FIRST_VIEW.sort) query.set('sort', view.sort);
   if (view.descending) query.set('desc', '1');
   if (view.verdict !== FIRST_VIEW.verdict) query.set('verdict', view.verdict);
+  if (view.advice !== FIRST_VIEW.advice) query.set('advice', view.advice);
+  if (view.span !== FIRST_VIEW.span) query.set('span', view.span);
   if (view.target !== null) query.set('target', view.target);
   if (view.network !== null) query.set('network', view.network);
   const path = view.worker === null ? PAGES[view.page] : `#/w/${encodeURIComponent(view.worker)}`;

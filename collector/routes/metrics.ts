@@ -2,6 +2,7 @@
 // worker has one miner, one algorithm and few GPUs at a time. What is unknown has no line.
 import type { FastifyInstance } from 'fastify';
 import type { WorkerRow } from '../../wire/api.ts';
+import type { MachineRow, MachinesAnswer } from '../../wire/machine-api.ts';
 import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
 import { workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
@@ -22,7 +23,9 @@ export function metricsRoute(app: FastifyInstance, deps: CollectorDeps): void {
     const rows = facts.map((worker) => workerRow(worker, now_ms, deps.settings));
     const counts = deps.counters.entries().map(([event, value]) => ({ labels: { event }, value }));
     const own = family('collector_events_total', 'What the collector did since it started.', 'counter', counts);
-    return reply.type('text/plain; version=0.0.4; charset=utf-8').send(metricsText([...workerFamilies(rows), own]));
+    return reply
+      .type('text/plain; version=0.0.4; charset=utf-8')
+      .send(metricsText([...workerFamilies(rows), ...machineFamilies(deps.board.answer(false)), own]));
   });
 }
 
@@ -102,6 +105,53 @@ export function workerFamilies(rows: readonly WorkerRow[]): Family[] {
       'Temperature of a GPU.',
       'gauge',
       eachGpu((gpu) => gpu.temperature_c),
+    ),
+  ];
+}
+
+/** The families of machines and hosts. A verdict has a line while it holds, by the host's, the path's or the owner's doing. */
+export function machineFamilies({ machines, hosts }: MachinesAnswer): Family[] {
+  const each = (value: (row: MachineRow) => number | null): Family['samples'] =>
+    machines.map((row) => ({ labels: { worker: row.worker, algo: row.algo ?? '' }, value: value(row) }));
+  const advice = machines.map(({ worker, server, advice: is }) => ({
+    labels: { worker, server: server === null ? '' : String(server), advice: is },
+    value: 1,
+  }));
+  const verdicts = machines.flatMap(({ worker, verdicts: all }) =>
+    all.map(({ verdict, blame, confidence }) => ({ labels: { worker, verdict, blame }, value: confidence })),
+  );
+  return [
+    family('machine_advice', 'What is advised: 1 for the label that holds.', 'gauge', advice),
+    family('machine_verdict', 'Confidence of what is wrong with a machine, 0 to 1.', 'gauge', verdicts),
+    family(
+      'machine_expected_hashrate_hs',
+      'What it can be expected to hash, H/s.',
+      'gauge',
+      each((row) => row.expected?.rate_hs ?? null),
+    ),
+    family(
+      'machine_pool_hashrate_hs',
+      'What the pool credits it with, H/s.',
+      'gauge',
+      each((row) => row.pool?.pool_hs ?? null),
+    ),
+    family(
+      'machine_bid_clore_per_day',
+      'What was bid for it, CLORE a day.',
+      'gauge',
+      each((row) => row.bid_clore_day),
+    ),
+    family(
+      'machine_price_clore_per_ths_day',
+      'CLORE for 1 TH/s of accepted work over a day.',
+      'gauge',
+      each((row) => row.clore_per_ths_day),
+    ),
+    family(
+      'host_advice',
+      'What is advised about an owner of servers: 1 for the label that holds.',
+      'gauge',
+      hosts.map(({ host, advice: is }) => ({ labels: { host, advice: is }, value: 1 })),
     ),
   ];
 }

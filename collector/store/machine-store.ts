@@ -2,7 +2,9 @@
 // ordered, the black list, and what is advised, with the changes that are still to be told.
 import type { Blacklist } from '../../wire/blacklist.ts';
 import type { OrderRegistration } from '../../wire/orders.ts';
+import type { Exposure, ExposureWindow } from '../judge/exposure.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
+import type { SharesSums } from './store.ts';
 
 /** Spans that records are summed over; unix time is cut at their multiples. */
 export const ROLLUP_SPANS_MS = { minute: 60_000, hour: 3_600_000 } as const;
@@ -33,6 +35,20 @@ export interface Rollup {
   temperature_max_c: number | null;
 }
 
+/** When a worker was last heard of. */
+export interface Heard {
+  id: string;
+  boot: string | null;
+  last_report_ms: number | null;
+  hello: { stage: string; code: number; at_ms: number } | null;
+}
+
+/** What a worker's shares were weighed by until now. */
+export interface StoredExposure extends Exposure {
+  /** The windows tell of all records up to this moment; null: of none. */
+  until_ms: number | null;
+}
+
 /** What is advised about a machine now. */
 export interface StoredAdvice {
   /** The worker's name. */
@@ -57,6 +73,17 @@ export interface MachineStore {
   addOrders(orders: readonly OrderRegistration[]): Promise<void>;
   /** Newest first; of one worker or of all. */
   orders(query: { worker?: string; limit: number }): Promise<OrderRegistration[]>;
+
+  heard(): Promise<Heard[]>;
+  /** Windows since a moment, oldest first; the excused time is of the worker's whole life. */
+  exposure(worker: string, since_ms: number): Promise<StoredExposure>;
+  /** Adds windows and replaces the rest, in one commit. */
+  addExposure(
+    worker: string,
+    more: { windows: readonly ExposureWindow[] } & Omit<StoredExposure, 'windows'>,
+  ): Promise<void>;
+  /** Sums of the shares records since a moment, from the sums of minutes and hours: what came seconds ago may lack. */
+  deliveredSince(worker: string, since_ms: number): Promise<SharesSums>;
 
   blacklist(): Promise<Blacklist>;
   /** Adds entries; one that is there gets the new reason and moment. */

@@ -211,4 +211,22 @@ export const MIGRATIONS: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  `
+  -- What a worker's shares were weighed by, in sums of minutes: an order's whole life outlives the raw records.
+  CREATE TABLE exposure_windows (
+    worker TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    exposure_ms REAL NOT NULL,
+    shares_per_hs REAL NOT NULL,
+    found REAL NOT NULL,
+    claimed_hs REAL,
+    PRIMARY KEY (worker, at_ms)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX exposure_windows_by_age ON exposure_windows (at_ms);
+  CREATE TABLE exposures (
+    worker TEXT PRIMARY KEY,
+    until_ms INTEGER NOT NULL,
+    excused TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,7 +1,7 @@
 // The part of the store that keeps reachability: workers' samples with the network they came from, control samples, verdicts. A
 // verdict is drawn after the sample is stored, and once more when its controls are there (collector/judging.ts).
 import type { ControlSample, Network, ReachabilityRecord } from '../../wire/reachability.ts';
-import type { Verdict } from '../../wire/verdict.ts';
+import type { Verdict, VerdictName } from '../../wire/verdict.ts';
 import type { Timed } from './store.ts';
 
 /** A worker's sample of one target. */
@@ -31,6 +31,14 @@ export interface NewestQuery {
   of?: { worker: string } | { target: string } | undefined;
 }
 
+/** A judged sample in short. */
+export interface Finding {
+  at_ms: number;
+  /** The target's url. */
+  target: string;
+  verdict: VerdictName;
+}
+
 /** Times are unix ms of the collector's clock. Samples come newest first. Methods reject like the store's. */
 export interface SampleStore {
   /** Samples are added with their reports. */
@@ -39,6 +47,8 @@ export interface SampleStore {
 
   /** The newest sample of each worker and target, of those since this moment; of one worker or of one target (its url), or of all. */
   newest(query: NewestQuery): Promise<StoredSample[]>;
+  /** What was found of a worker's targets since a moment, as far as it is judged; newest first. */
+  findings(query: { worker: string; since_ms: number; limit: number }): Promise<Finding[]>;
   /** Samples of the same worker and target before a sample. */
   earlier(sample: StoredSample, limit: number): Promise<StoredSample[]>;
   /** The newest sample of the target (its url) in each network but one. */

@@ -3,7 +3,18 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Blacklist } from '../../wire/blacklist.ts';
 import type { OrderRegistration } from '../../wire/orders.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
-import type { MachineStore, Rollup, RollupSpan, StoredAdvice, StoredChange } from './machine-store.ts';
+import type { Exposure, ExposureWindow } from '../judge/exposure.ts';
+import {
+  type Heard,
+  type MachineStore,
+  ROLLUP_SPANS_MS,
+  type Rollup,
+  type RollupSpan,
+  type StoredAdvice,
+  type StoredChange,
+  type StoredExposure,
+} from './machine-store.ts';
+import { NO_SHARES, type SharesSums } from './store.ts';
 import { ROLLUP_KINDS, type RollupRecord, addToRollup, emptyRollup, spanStart } from './rollup-sums.ts';
 
 const SUMS = [
@@ -55,6 +66,27 @@ const SQL = {
   ordersOf: 'SELECT body FROM orders WHERE worker = ? ORDER BY placed_at DESC, server LIMIT ?',
   pruneOrders: 'DELETE FROM orders WHERE rowid IN (SELECT rowid FROM orders WHERE placed_at < ? LIMIT ?)',
 
+  heard: `SELECT w.worker AS id, b.boot, w.hello_stage, w.hello_code, w.hello_at_ms,
+      (SELECT max(last_received_ms) FROM boots l WHERE l.worker_no = w.worker_no) AS last_report_ms
+    FROM workers w LEFT JOIN boots b ON b.boot_no = w.boot_no ORDER BY w.worker`,
+  exposure: `SELECT at_ms, exposure_ms, shares_per_hs, found, claimed_hs FROM exposure_windows
+    WHERE worker = ? AND at_ms >= ? ORDER BY at_ms`,
+  exposureOf: 'SELECT until_ms, excused FROM exposures WHERE worker = ?',
+  addWindow: `INSERT INTO exposure_windows (worker, at_ms, exposure_ms, shares_per_hs, found, claimed_hs)
+    VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+  setExposure: `INSERT INTO exposures (worker, until_ms, excused) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET until_ms = excluded.until_ms, excused = excluded.excused`,
+  pruneWindows: `DELETE FROM exposure_windows WHERE (worker, at_ms) IN
+    (SELECT worker, at_ms FROM exposure_windows INDEXED BY exposure_windows_by_age WHERE at_ms < ? LIMIT ?)`,
+  pruneExposures: `DELETE FROM exposures WHERE worker IN (SELECT worker FROM exposures e WHERE until_ms < ?
+    AND NOT EXISTS (SELECT 1 FROM exposure_windows w WHERE w.worker = e.worker) LIMIT ?)`,
+  // Whole hours from the sums of hours, what is before the first of them from those of minutes.
+  delivered: `SELECT total(records) AS records, total(window_ms) AS window_ms, total(work_hashes) AS work_hashes,
+      total(work_sq_hashes2) AS work_sq_hashes2, ifnull(max(work_max_hashes), 0.0) AS work_max_hashes,
+      total(unmeasured) AS unmeasured
+    FROM rollups WHERE name_no = (SELECT name_no FROM rollup_names WHERE worker = ?)
+      AND ((span = 'hour' AND t_ms >= ?) OR (span = 'minute' AND t_ms >= ? AND t_ms < ?))`,
+
   blacklist: 'SELECT kind, id, reason, at FROM blacklist ORDER BY kind, at, id',
   addBlack: `INSERT INTO blacklist (kind, id, reason, at) VALUES (?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET reason = excluded.reason, at = excluded.at`,
@@ -71,6 +103,11 @@ const SQL = {
 
 /** An order may stand for 20 days, and its machine's history is of use for some time after it. */
 const ORDERS_KEPT_MS = 90 * 86_400_000;
+/** Beyond the raw records' own age. */
+const EXPOSURES_KEPT_MS = 30 * 86_400_000;
+const NOTHING_EXCUSED: Exposure['excused_ms'] = {
+  ...{ not_hashing: 0, starting: 0, not_connected: 0, pool_trouble: 0, work_unknown: 0 },
+};
 
 interface UnsummedRow {
   record_id: number;
@@ -78,6 +115,11 @@ interface UnsummedRow {
   kind: string;
   at_ms: number;
   body: string;
+}
+interface HeardRow extends Omit<Heard, 'hello'> {
+  hello_stage: string | null;
+  hello_code: number | null;
+  hello_at_ms: number | null;
 }
 interface BlackRow {
   kind: 'server' | 'host';
@@ -168,6 +210,50 @@ export class SqliteMachines implements MachineStore {
     });
   }
 
+  heard(): Promise<Heard[]> {
+    return this.#o.read(() =>
+      (this.#sql.heard.all() as unknown as HeardRow[]).map(({ hello_stage, hello_code, hello_at_ms, ...rest }) => ({
+        ...rest,
+        hello:
+          hello_stage === null || hello_code === null || hello_at_ms === null
+            ? null
+            : { stage: hello_stage, code: hello_code, at_ms: hello_at_ms },
+      })),
+    );
+  }
+
+  exposure(worker: string, since_ms: number): Promise<StoredExposure> {
+    return this.#o.read(() => {
+      const found = this.#sql.exposureOf.get(worker) as { until_ms: number; excused: string } | undefined;
+      return {
+        windows: this.#sql.exposure.all(worker, since_ms) as unknown as ExposureWindow[],
+        excused_ms: found === undefined ? NOTHING_EXCUSED : (JSON.parse(found.excused) as Exposure['excused_ms']),
+        until_ms: found?.until_ms ?? null,
+      };
+    });
+  }
+
+  addExposure(
+    worker: string,
+    more: { windows: readonly ExposureWindow[] } & Omit<StoredExposure, 'windows'>,
+  ): Promise<void> {
+    return this.#o.write(() => {
+      for (const { at_ms, exposure_ms, shares_per_hs, found, claimed_hs } of more.windows) {
+        this.#sql.addWindow.run(worker, at_ms, exposure_ms, shares_per_hs, found, claimed_hs);
+      }
+      this.#sql.setExposure.run(worker, more.until_ms, JSON.stringify(more.excused_ms));
+    });
+  }
+
+  deliveredSince(worker: string, since_ms: number): Promise<SharesSums> {
+    return this.#o.read(() => {
+      const hour_ms = Math.ceil(since_ms / ROLLUP_SPANS_MS.hour) * ROLLUP_SPANS_MS.hour;
+      const minute_ms = Math.ceil(since_ms / ROLLUP_SPANS_MS.minute) * ROLLUP_SPANS_MS.minute;
+      const found = this.#sql.delivered.get(worker, hour_ms, minute_ms, hour_ms) as unknown as SharesSums | undefined;
+      return found ?? NO_SHARES;
+    });
+  }
+
   blacklist(): Promise<Blacklist> {
     return this.#o.read(() => {
       const rows = this.#sql.blacklist.all() as unknown as BlackRow[];
@@ -227,8 +313,10 @@ export class SqliteMachines implements MachineStore {
   prune(before_ms: number, max_rows: number): number {
     this.#sql.restartCursor.run();
     const orders_before = new Date(before_ms - ORDERS_KEPT_MS).toISOString();
-    const orders = Number(this.#sql.pruneOrders.run(orders_before, max_rows).changes);
-    return orders + Number(this.#sql.pruneFigures.run(max_rows, before_ms).changes);
+    let gone = Number(this.#sql.pruneOrders.run(orders_before, max_rows).changes);
+    for (const sql of [this.#sql.pruneWindows, this.#sql.pruneExposures])
+      gone += Number(sql.run(before_ms - EXPOSURES_KEPT_MS, max_rows).changes);
+    return gone + Number(this.#sql.pruneFigures.run(max_rows, before_ms).changes);
   }
 
   #addSums(found: readonly UnsummedRow[]): void {

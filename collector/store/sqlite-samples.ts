@@ -2,7 +2,7 @@
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ControlSample, ReachabilityRecord } from '../../wire/reachability.ts';
 import type { Verdict } from '../../wire/verdict.ts';
-import type { NewestQuery, NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
+import type { Finding, NewestQuery, NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
 import { timedOf } from './sqlite-statements.ts';
 import type { Timed } from './store.ts';
 
@@ -36,6 +36,8 @@ const SQL = {
   newest: newestWhere('l.at_ms >= ?'),
   newestOfWorker: newestWhere('l.at_ms >= ? AND l.worker_no = (SELECT worker_no FROM workers WHERE worker = ?)'),
   newestOfTarget: newestWhere('l.at_ms >= ? AND l.target = ?'),
+  findings: `SELECT at_ms, target, verdict ->> 'verdict' AS verdict FROM reachability WHERE worker_no =
+    (SELECT worker_no FROM workers WHERE worker = ?) AND at_ms >= ? AND verdict IS NOT NULL ORDER BY at_ms DESC LIMIT ?`,
   earlier: `${SAMPLES} WHERE r.worker_no = (SELECT worker_no FROM workers WHERE worker = ?) AND r.target = ?
     AND (r.at_ms, r.sample_id) < (?, ?) ORDER BY r.at_ms DESC, r.sample_id DESC LIMIT ?`,
   // In a grouping with max(), SQLite takes the other columns from the row of the maximum.
@@ -102,6 +104,10 @@ export class SqliteSamples implements SampleStore {
     return 'worker' in of
       ? this.#samples(this.#sql.newestOfWorker, since_ms, of.worker, limit)
       : this.#samples(this.#sql.newestOfTarget, since_ms, of.target, limit);
+  }
+
+  findings(q: { worker: string; since_ms: number; limit: number }): Promise<Finding[]> {
+    return this.#o.read(() => this.#sql.findings.all(q.worker, q.since_ms, q.limit) as unknown as Finding[]);
   }
 
   earlier(sample: StoredSample, limit: number): Promise<StoredSample[]> {

@@ -9,6 +9,7 @@ import { buildApp } from '../../collector/app.ts';
 import { makeControls } from '../../collector/control/make-controls.ts';
 import { Counters } from '../../collector/counters.ts';
 import { loadKeys } from '../../collector/keys.ts';
+import { MachineBoard } from '../../collector/machines/board.ts';
 import { readSettings } from '../../collector/settings.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import { mintToken } from '../../collector/tokens.ts';
@@ -40,7 +41,9 @@ const { settings } = read;
 const common = { store, clock: generousClock, logger: silentLogger };
 const { signal } = new AbortController();
 const controls = makeControls({ ...common, config: settings.config, name: 'bench', signal });
-const deps = { ...common, keys, counters: new Counters(), controls, settings, frp: null, own_token: null, page: [] };
+const board = await MachineBoard.load(store.machines);
+const rest = { counters: new Counters(), controls, board, settings, frp: null, own_token: null, page: [] };
+const deps = { ...common, keys, ...rest };
 const app = process.argv[2] === 'bare' ? bareApp() : buildApp(deps);
 const url = await app.listen({ host: '127.0.0.1', port: 0 });
 const tokens = Array.from({ length: 100 }, (_, i) =>

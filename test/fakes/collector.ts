@@ -12,6 +12,7 @@ import { loadKeys } from '../../collector/keys.ts';
 import { loadOwnToken } from '../../collector/own-token.ts';
 import type { PageFile } from '../../collector/page-files.ts';
 import { type Settings, readSettings } from '../../collector/settings.ts';
+import { MachineBoard } from '../../collector/machines/board.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import type { Store } from '../../collector/store/store.ts';
 import { mintToken } from '../../collector/tokens.ts';
@@ -68,6 +69,7 @@ export async function fakeCollector(
       ...{ config, name: 'collector-a', logger: silentLogger, store: usedStore, signal: ended.signal },
       clock: o.controlClock ?? clock,
     }),
+    board: await MachineBoard.load(usedStore.machines),
     settings,
     frp: settings.config.frp === null ? null : await loadFrpSecrets(dir, clock),
     own_token: settings.config.frp === null || settings.admin_token !== null ? null : await loadOwnToken(dir),

@@ -7,6 +7,7 @@ import type { PageFile } from '../../collector/page-files.ts';
 import type { JudgedTarget } from '../../collector/analysis/reachability.ts';
 import type { WorkersAnswer } from '../../wire/api.ts';
 import { detailAnswer, eventsAnswer, seriesAnswer } from './fleet.ts';
+import { machinesAnswer } from './machines.ts';
 import { judgedSamples, reachabilityAnswer } from './matrix.ts';
 
 const HEADERS = {
@@ -42,6 +43,14 @@ function answerApi(server: PageServer, url: URL, response: ServerResponse) {
   if (path === '/api/v1/workers') return sendJson(response, 200, server.fleet);
   if (path.startsWith('/api/v1/reachability')) {
     return sendJson(response, 200, reachabilityAnswer(server.samples, url, Date.now()));
+  }
+  if (path === '/api/v1/machines') {
+    const wanted = url.searchParams.get('worker');
+    const { machines, hosts } = machinesAnswer(server.fleet.workers.map(({ id }) => id));
+    return sendJson(response, 200, {
+      machines: machines.filter((row) => row.worker === (wanted ?? row.worker)),
+      hosts,
+    });
   }
   if (path === '/api/v1/events') return sendJson(response, 200, eventsAnswer(server.fleet, Date.now()));
   const [, id, series] = /^\/api\/v1\/workers\/([^/]+)(\/series)?$/.exec(path) ?? [];

@@ -245,12 +245,42 @@ describe.skipIf(chromiumPath === null)('the page in Chromium', () => {
     expect(problems).toEqual([]);
   });
 
+  it('shows what to do about machines and hosts, with the evidence, and keeps the filter in the address', async () => {
+    await page.goto(`${server.url}/`);
+    await page.getByRole('link', { name: 'Machines' }).click();
+    const rows = page.locator('tr[data-machine]');
+    await rows.first().waitFor();
+    expect(await rows.count()).toBe(server.fleet.workers.length);
+    expect(await rows.first().locator('.badge .word').innerText()).toBe('blacklist');
+    expect(await rows.first().innerText()).toContain('its shares prove less than can be expected');
+    await page.locator('.chip[data-advice="cancel"]').click();
+    await expect.poll(() => rows.first().locator('.badge .word').innerText()).toBe('cancel');
+    expect(new URL(page.url()).hash).toBe('#/machines?advice=cancel');
+    await page.reload();
+    await rows.first().waitFor();
+    expect(new Set(await rows.locator('.badge .word').allInnerTexts())).toEqual(new Set(['cancel']));
+    await rows.first().locator('a.id').click();
+    await page.locator('[data-finding="slow_delivered"]').getByText('151 shares found').waitFor();
+    await page.getByRole('button', { name: 'week', exact: true }).click();
+    expect(new URL(page.url()).hash).toContain('span=week');
+    await page.getByRole('link', { name: 'Hosts' }).click();
+    const hosts = page.locator('tr[data-host]');
+    await hosts.first().waitFor();
+    expect(await hosts.first().locator('.badge .word').innerText()).toBe('blacklist');
+    await hosts.first().getByRole('link').first().click();
+    await rows.first().waitFor();
+    expect(await rows.count()).toBeLessThan(server.fleet.workers.length);
+    expect(problems).toEqual([]);
+  });
+
   it('fits a phone: only the table’s own box scrolls sideways', async () => {
     await page.setViewportSize({ width: 390, height: 844 });
     for (const [hash, drawn] of [
       ['#/', 'tr.row'],
       ['#/w/rig-1', '.plot canvas'],
       ['#/reachability', 'tr.endpoints'],
+      ['#/machines', 'tr[data-machine]'],
+      ['#/hosts', 'tr[data-host]'],
       ['#/events', '.events li'],
     ] as const) {
       await page.goto(`${server.url}/${hash}`);

@@ -1,5 +1,6 @@
 import { DETAIL_MAX_CHARS } from '../../../wire/limits.ts';
-import type { MachineVerdict, MachineVerdictName } from '../../../wire/machine.ts';
+import type { MachineVerdict } from '../../../wire/machine.ts';
+import type { MachineVerdictName } from '../../../wire/machine-names.ts';
 import type { MachineFacts } from '../machine-facts.ts';
 
 /** One verdict, or null where the facts do not say it. Pure: the moment is in the facts. */

@@ -1,5 +1,6 @@
 // How fast it is: by its own word, and by what its shares prove.
-import type { MachineVerdict, MachineVerdictName } from '../../../wire/machine.ts';
+import type { MachineVerdict } from '../../../wire/machine.ts';
+import type { MachineVerdictName } from '../../../wire/machine-names.ts';
 import { devFee } from '../dev-fees.ts';
 import { rateOf, stepsAt, stepsOfClaims, type ExposureWindow } from '../exposure.ts';
 import type { MachineFacts } from '../machine-facts.ts';
