@@ -2,7 +2,10 @@
 import { join, resolve } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { minerReleases } from '../../miners/pinned.ts';
+import { realClock } from '../../platform/clock.ts';
+import { makeDir } from '../../platform/durable-file.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
+import { exclusively } from '../../platform/exclusive.ts';
 import { ARCHIVES, findArchive, pinnedRelease } from '../release/archives.ts';
 import type { ReleaseManifest } from '../release/manifest.ts';
 import { publish, serialTooLow } from '../release/publish.ts';
@@ -96,25 +99,31 @@ async function release(flags: Flags): Promise<ReleaseManifest> {
   const expires = expiryOf(flags.expires, commit_s);
   if (Date.parse(expires) <= Date.now()) throw new UsageError(`--expires: ${expires} has passed; give a later date`);
 
-  const previous = await readRelease(out);
-  const others =
-    flags.previous === undefined ? [] : [{ where: flags.previous, found: await readRelease(flags.previous) }];
-  for (const { where, found } of [{ where: out, found: previous }, ...others]) {
-    if (where !== out && found === null)
-      throw new SpotrigError('previous_missing', `--previous: ${where} has no manifest.json`);
-    if (found !== null && found.serial > serial) throw serialTooLow(serial, found.serial, where);
+  if (flags.previous !== undefined) {
+    const found = await readRelease(flags.previous);
+    if (found === null)
+      throw new SpotrigError('previous_missing', `--previous: ${flags.previous} has no manifest.json`);
+    if (found.serial > serial) throw serialTooLow(serial, found.serial, flags.previous);
   }
-  const extras = [];
-  for (const pinned of chosen)
-    extras.push(await findArchive(pinned, { from: flags.from, out, cacheDir: ARCHIVES, log }));
-  const composed = await composeRelease({ xz: flags['no-xz'] ? 'off' : 'make', log });
-  if (!flags['no-xz'] && !composed.files.some(({ what }) => what.endsWith('xz'))) {
-    throw new SpotrigError(
-      'release_no_xz',
-      'this machine cannot make the xz runtime: install xz-utils, or give --no-xz',
-    );
-  }
-  return await publish({ out, composed, extras, serial, expires, commit, made_s: commit_s, key, previous, log });
+  await makeDir(out, 0o755);
+  // Two at once would remove each other's files.
+  const alone = { purpose: 'release', folder: out, clock: realClock, signal: new AbortController().signal };
+  return await exclusively(alone, async () => {
+    const previous = await readRelease(out);
+    if (previous !== null && previous.serial > serial) throw serialTooLow(serial, previous.serial, out);
+    const extras = [];
+    for (const pinned of chosen) {
+      extras.push(await findArchive(pinned, { from: flags.from, out, cacheDir: ARCHIVES, log }));
+    }
+    const composed = await composeRelease({ xz: flags['no-xz'] ? 'off' : 'make', log });
+    if (!flags['no-xz'] && !composed.files.some(({ what }) => what.endsWith('xz'))) {
+      throw new SpotrigError(
+        'release_no_xz',
+        'this machine cannot make the xz runtime: install xz-utils, or give --no-xz',
+      );
+    }
+    return await publish({ out, composed, extras, serial, expires, commit, made_s: commit_s, key, previous, log });
+  });
 }
 
 function serialOf(flags: Flags, commit_s: number): number {

@@ -42,7 +42,8 @@ describe('a manifest', () => {
     ['a name that leads elsewhere', text.replace(`"artifacts/${sha256}"`, '"../../etc/passwd"')],
     ['an artefact under a wrong name', text.replace(`"artifacts/${sha256}"`, `"artifacts/${'cd'.repeat(32)}"`)],
     ['a size that is none', text.replace('"size_bytes": 3', '"size_bytes": -3')],
-    ['a byte that is no UTF-8', text.replace('"thing"', '"\u0000\u0001"')],
+    ['text that moves a cursor', text.replace('"thing"', '"\\u001b[2J"')],
+    ['a control character', text.replace('"thing"', '"\u0000\u0001"')],
     ['too much', text + ' '.repeat(300_000)],
   ])('is not %s', (_what, other) => {
     expect(() => readManifest(Buffer.from(other))).toThrow(/no release's/);

@@ -22,6 +22,13 @@ export function artifactName(sha256: string): string {
   return `artifacts/${sha256}`;
 }
 
+/** A stranger's manifest is shown on terminals: no text in it can be more than text. */
+const Plain = z
+  .string()
+  .max(200)
+  .regex(/^\P{Cc}*$/u);
+const Version = z.string().regex(/^[0-9A-Za-z.+-]{1,60}$/);
+
 const File = z
   .strictObject({
     /** Path under the release's folder. */
@@ -30,7 +37,7 @@ const File = z
       .regex(/^(?:entrypoint\.sh|loader\.sh|SHA256SUMS|artifacts\/[0-9a-f]{64})$/, 'is no file of a release'),
     sha256: Sha256,
     size_bytes: z.int().min(0).max(FILE_MAX_BYTES),
-    what: z.string().max(200),
+    what: Plain,
     /** Of an artefact of an earlier release: kept until then, for workers whose script is that release's. */
     until: z.iso.datetime().optional(),
   })
@@ -53,8 +60,8 @@ const ReleaseManifest = z.strictObject({
   serial: z.int().min(1),
   /** From then on a mirror that still has it is stale. */
   expires: z.iso.datetime(),
-  version: z.string().max(60),
-  node: z.string().max(60),
+  version: Version,
+  node: Version,
   /** Of the source; `-dirty` where it was made from changed files. */
   commit: z.string().regex(/^[0-9a-f]{40}(?:-dirty)?$/),
   /** Who signed it. That alone proves nothing: compare it with the one that you know. */
@@ -103,7 +110,7 @@ export function readManifest(bytes: Buffer): ReadManifest {
   if (signature.toString('base64url') !== text) throw wrong('its signature is not written as one is');
   const signed = Buffer.concat([bytes.subarray(0, OPENING.length), rest.subarray(line[0].length)]);
   const checked = ReleaseManifest.safeParse(jsonOf(signed));
-  if (!checked.success) throw wrong(z.prettifyError(checked.error).replaceAll(/\s+/g, ' '));
+  if (!checked.success) throw wrong(z.prettifyError(checked.error).replaceAll(/\p{Cc}+/gu, ' '));
   return { manifest: checked.data, signed, signature };
 }
 

@@ -23,6 +23,8 @@ export interface Mirror {
   read(name: string, limits: ReadLimits): AsyncIterable<Buffer>;
   /** Every file and folder that is there, by its path; null where that cannot be seen. */
   list(): Promise<string[] | null>;
+  /** Whether it gives a part of a file, which a download needs to go on where it broke; null where that is no question. Throws as read. */
+  givesRanges(name: string, sizeBytes: number): Promise<boolean | null>;
   close(): Promise<void>;
 }
 
@@ -83,6 +85,10 @@ class FolderMirror implements Mirror {
     return entries.map(({ parentPath, name }) => relative(this.where, join(parentPath, name)).replaceAll(sep, '/'));
   }
 
+  async givesRanges(): Promise<null> {
+    return null;
+  }
+
   async close(): Promise<void> {}
 }
 
@@ -132,6 +138,26 @@ class UrlMirror implements Mirror {
 
   async list(): Promise<null> {
     return null;
+  }
+
+  async givesRanges(name: string, sizeBytes: number): Promise<boolean> {
+    const signal = AbortSignal.any([this.#over, AbortSignal.timeout(FILE_MS)]);
+    const headers = { 'accept-encoding': 'identity', range: 'bytes=1-2' };
+    try {
+      const {
+        statusCode,
+        headers: told,
+        body,
+      } = await request(`${this.#base}/${name}`, {
+        dispatcher: this.#agent,
+        signal,
+        headers,
+      });
+      body.on('error', () => undefined).destroy();
+      return statusCode === 206 && told['content-range'] === `bytes 1-2/${sizeBytes}`;
+    } catch (error) {
+      throw this.#failure(error, signal);
+    }
   }
 
   async close(): Promise<void> {

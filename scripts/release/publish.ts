@@ -2,7 +2,7 @@
 // the folder serves what it served before, or all of the new release; only its manifest may be the one before.
 import { createHash, type KeyObject, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { open, rename, rm, stat } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fsyncDir, makeDir, writeFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
@@ -43,6 +43,8 @@ export interface PublishOptions {
 
 /** An order lives 20 days at most (facts), and its script is fetched once: for so long a worker may need its own release's files. */
 export const KEPT_DAYS = 21;
+/** A temporary file of writeFileDurable. */
+const LEFT_BY_KILL = /^(?:loader\.sh|entrypoint\.sh|SHA256SUMS|manifest\.json)\.[0-9a-f]{12}\.tmp$/;
 const DAY_MS = 86_400_000;
 
 /** Writes a release into its folder. Throws `serial_taken` and `artifact_changed`, and system errors. */
@@ -75,6 +77,7 @@ export async function publish(o: PublishOptions): Promise<ReleaseManifest> {
   await writeFileDurable(join(out, SUMS), sums.bytes, 0o644);
   await writeFileDurable(join(out, MANIFEST), bytes, 0o644);
   await pruneArtifacts(out, files);
+  for (const name of await readdir(out)) if (LEFT_BY_KILL.test(name)) await rm(join(out, name), { force: true });
   return manifest;
 }
 

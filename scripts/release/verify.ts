@@ -155,6 +155,7 @@ class Verification {
     if (sums !== undefined && sums?.toString('utf8') !== sumsOf(manifest.files))
       this.#find('sums_wrong', SUMS, 'does not say what the manifest says');
     await this.#extras(manifest);
+    await this.#ranges(manifest);
   }
 
   async #file(file: ReleaseFile, head: HeadDigests | null): Promise<void> {
@@ -255,6 +256,20 @@ class Verification {
     }
     const named = new Set([...manifest.files.map(({ name }) => name), MANIFEST, 'artifacts']);
     for (const name of there) if (!named.has(name)) this.#find('file_extra', name, 'is no file of this release');
+  }
+
+  async #ranges(manifest: ReleaseManifest): Promise<void> {
+    const largest = manifest.files
+      .toSorted((a, b) => b.size_bytes - a.size_bytes)
+      .find(({ name }) => this.#good.has(name));
+    if (largest === undefined || largest.size_bytes < 3) return;
+    try {
+      if ((await this.#o.mirror.givesRanges(largest.name, largest.size_bytes)) !== false) return;
+      this.#notes.push('gives whole files only (no byte ranges): a worker on a bad link starts each download over');
+    } catch (error) {
+      if (!(error instanceof SpotrigError)) throw error;
+      this.#find('file_unread', largest.name, messageOf(error));
+    }
   }
 
   #find(code: FindingCode, file: string | null, message: string): void {

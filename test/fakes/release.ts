@@ -74,6 +74,7 @@ export function memoryMirror(files: ReadonlyMap<string, Buffer>): Mirror {
       yield* capped((async function* () { yield bytes; })(), limits); // prettier-ignore
     },
     list: async () => [...files.keys()],
+    givesRanges: async () => null,
     close: async () => undefined,
   };
 }
