@@ -18,12 +18,25 @@ function calls(pattern: RegExp): { page: string; name: string; flags: string[] }
   return pages.flatMap(({ name: page, text }) =>
     [...text.matchAll(pattern)].map(([, name = '', rest = '']) => {
       const own = rest.split(/ -- (?=-o |-i )|&&|\||(?<=\s)#/)[0] ?? '';
-      return { page, name, flags: own.match(/(?<![\w-])--[a-z][a-z-]*/g) ?? [] };
+      return { page, name, flags: flagsIn(own) };
     }),
   );
 }
 
-async function helpOf(command: string): Promise<string> {
+function flagsIn(text: string): string[] {
+  return text.match(/(?<![\w-])--[a-z][a-z-]*/g) ?? [];
+}
+
+const helps = new Map<string, Promise<string>>();
+
+/** What `npx spotrig NAME --help` says; empty where there is no such command. */
+function helpOf(command: string): Promise<string> {
+  const help = helps.get(command) ?? askForHelp(command);
+  helps.set(command, help);
+  return help;
+}
+
+async function askForHelp(command: string): Promise<string> {
   let text = '';
   const log = vi.spyOn(console, 'log').mockImplementation((line) => void (text += `${String(line)}\n`));
   const write = vi.spyOn(process.stdout, 'write').mockImplementation((chunk) => {
@@ -36,43 +49,49 @@ async function helpOf(command: string): Promise<string> {
   return code === 0 ? text : '';
 }
 
+/** What `npm run NAME -- --help` says; only scripts that the pages give flags to are asked. */
+function helpOfScript(name: string): Promise<string> {
+  const key = `npm run ${name}`;
+  const [program = '', ...words] = (scripts[name] ?? '').split(' ');
+  const help = helps.get(key) ?? execa(program, [...words, '--help'], { preferLocal: true }).then((run) => run.stdout);
+  helps.set(key, help);
+  return help;
+}
+
+const scripts: Record<string, string> = packageJson.scripts;
+const commandCalls = calls(/npx spotrig ([a-z][a-z-]*)([^`\n]*)/g);
+const scriptCalls = calls(/npm run ([a-z][a-z:-]*)([^`\n]*)/g);
+
 // Each command is loaded for its help, which takes a loaded machine seconds.
 describe('README and docs', { timeout: 120_000 }, () => {
   it('name commands of spotrig that there are, with flags that they have', async () => {
-    const found = calls(/npx spotrig ([a-z][a-z-]*)([^`\n]*)/g);
-    expect(found.length).toBeGreaterThan(10);
-    const helps = new Map<string, string>();
-    for (const { page, name, flags } of found) {
-      if (!helps.has(name)) helps.set(name, await helpOf(name));
-      const help = helps.get(name) ?? '';
+    expect(commandCalls.length).toBeGreaterThan(10);
+    for (const { page, name, flags } of commandCalls) {
+      const help = await helpOf(name);
       expect(help, `${page}: npx spotrig ${name}`).not.toBe('');
-      for (const flag of flags)
-        expect(help.match(/--[a-z][a-z-]*/g), `${page}: npx spotrig ${name} ${flag}`).toContain(flag);
+      for (const flag of flags) expect(flagsIn(help), `${page}: npx spotrig ${name} ${flag}`).toContain(flag);
     }
-    // A flag that stands alone belongs to a command that was named before.
-    const all = [...helps.values()].join(' ');
-    for (const { name, text } of pages)
-      for (const [, flag = ''] of text.matchAll(/`(--[a-z][a-z-]*)[^`\n]*`/g))
-        expect(all.match(/--[a-z][a-z-]*/g), name).toContain(flag);
   });
 
   it('name npm scripts that there are, with flags that they have', async () => {
-    const scripts: Record<string, string> = packageJson.scripts;
-    const helps = new Map<string, string>();
-    for (const { page, name, flags } of calls(/npm run ([a-z][a-z:-]*)([^`\n]*)/g)) {
+    for (const { page, name, flags } of scriptCalls) {
       expect(Object.keys(scripts), page).toContain(name);
-      if (flags.length === 0) continue;
-      const [program = '', ...words] = (scripts[name] ?? '').split(' ');
-      const help = helps.get(name) ?? (await execa(program, [...words, '--help'], { preferLocal: true })).stdout;
-      helps.set(name, help);
-      for (const flag of flags) expect(help, `${page}: npm run ${name}`).toContain(flag);
+      for (const flag of flags) expect(flagsIn(await helpOfScript(name)), `${page}: npm run ${name}`).toContain(flag);
     }
+  });
+
+  it('name no flag that no command on any page has', async () => {
+    for (const { name } of commandCalls) await helpOf(name);
+    for (const { name, flags } of scriptCalls) if (flags.length > 0) await helpOfScript(name);
+    const all = (await Promise.all(helps.values())).flatMap(flagsIn);
+    for (const { name, text } of pages)
+      for (const [, flag = ''] of text.matchAll(/`(--[a-z][a-z-]*)[^`\n]*`/g)) expect(all, name).toContain(flag);
   });
 
   it('name settings that there are', async () => {
     const known = new Set([...Object.values(SETTINGS).map(({ env }) => env), ...HEAD_VARIABLES]);
     const ofCommands = new Set<string>();
-    for (const name of new Set(calls(/npx spotrig ([a-z][a-z-]*)/g).map((call) => call.name)))
+    for (const name of new Set(commandCalls.map((call) => call.name)))
       for (const [variable] of (await helpOf(name)).matchAll(/SPOTRIG_[A-Z_]+/g)) ofCommands.add(variable);
     for (const { name, text } of pages) {
       // A message about a typing error quotes one.
