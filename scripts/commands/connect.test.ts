@@ -22,7 +22,7 @@ it.each([
   [['rig-7', 'SSH'], 'give a worker'],
   [['rig-7', 'web', '--', '-v'], 'no ssh runs here'],
   [['rig-7', 'ssh', '--port', '70000'], '--port'],
-  [['rig-7', 'ssh', '--collector', 'http://collector.example.org'], 'https, since the answer holds secrets'],
+  [['rig-7', 'ssh', '--collector', 'http://collector.example.org'], 'https, since secrets go there and back'],
 ])('refuses %j', async (argv, words) => {
   expect(await cli(...argv)).toEqual([64, expect.stringContaining(words)]);
 });

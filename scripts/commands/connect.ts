@@ -1,22 +1,19 @@
 // `spotrig connect`: from the owner's machine to a worker's service, through frps by frpc's visitor. The collector says how.
 import { execa } from 'execa';
-import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
-import { isLoopbackHost } from '../../collector/access.ts';
-import { readOwnToken } from '../../collector/own-token.ts';
 import { waysOf } from '../../entrypoint/frp/ladder.ts';
 import { LOGIN_MS } from '../../entrypoint/frp/transport.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
 import { realClock } from '../../platform/clock.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
-import { httpRequest } from '../../platform/http.ts';
 import { registerSecret } from '../../platform/secrets.ts';
 import { type FrpAddress, parseFrpUrl } from '../../stratum/frp-url.ts';
 import { ErrorBody } from '../../wire/envelope.ts';
 import { FRP_SERVICE, type FrpRung } from '../../wire/frp-names.ts';
 import { AttachAnswer } from '../../wire/frp.ts';
 import { isWorkerName } from '../../wire/token.ts';
+import { WrongOption, collectorAccess } from '../collector-access.ts';
 import { type Carried, carries } from '../frp/carries.ts';
 import { findSshKey } from '../frp/ssh-key.ts';
 import { type Frpc, complaintOf, frpcVersion, loginState, startFrpc } from '../frp/frpc-run.ts';
@@ -95,7 +92,7 @@ export async function run(argv: string[], signal?: AbortSignal): Promise<number>
     return await connect({ flags: values, worker, service, port, sshArgs, kill, signal: ended });
   } catch (error) {
     console.error(`spotrig connect: ${messageOf(error)}`);
-    return error instanceof UsageError ? EX_USAGE : 1;
+    return error instanceof UsageError || error instanceof WrongOption ? EX_USAGE : 1;
   } finally {
     process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate).off('SIGHUP', onTerminate);
   }
@@ -151,20 +148,15 @@ async function connect(call: Call): Promise<number> {
 }
 
 async function askCollector({ flags, worker, signal }: Call): Promise<AttachAnswer> {
-  const url = URL.parse(flags.collector);
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new UsageError('--collector: an http(s) address');
-  const isHere = isLoopbackHost(url.hostname);
-  if (url.protocol === 'http:' && !isHere)
-    throw new UsageError('--collector: https, since the answer holds secrets (plain http only on loopback)');
-  const token = await adminToken(flags, isHere);
-  if (token !== null) registerSecret(token);
-  const { status, body } = await httpRequest({
-    url: `${flags.collector.replace(/\/+$/, '')}/api/v1/workers/${worker}/attach`,
-    headers: token === null ? {} : { authorization: `Bearer ${token}` },
-    ...{ timeoutMs: COLLECTOR_MS, maxBytes: ANSWER_MAX_BYTES, pinSha256: flags['collector-pin'], signal },
-  }).catch((error: unknown) => {
-    throw new SpotrigError('connect_collector', `the collector ${url.origin} does not answer`, { cause: error });
+  const { collector, data } = flags;
+  const access = await collectorAccess({
+    ...{ collector, data, pins: flags['collector-pin'], tokenFile: flags['admin-token-file'] },
   });
+  const { status, body } = await access
+    .ask(`/api/v1/workers/${worker}/attach`, { timeoutMs: COLLECTOR_MS, maxBytes: ANSWER_MAX_BYTES, signal })
+    .catch((error: unknown) => {
+      throw new SpotrigError('connect_collector', `the collector ${access.origin} does not answer`, { cause: error });
+    });
   const value = jsonOf(body);
   if (status !== 200) {
     const refusal = ErrorBody.safeParse(value);
@@ -178,23 +170,6 @@ async function askCollector({ flags, worker, signal }: Call): Promise<AttachAnsw
   const secrets = [answer.data.token, answer.data.ticket, ...answer.data.services.map((one) => one.secret_key)];
   for (const secret of secrets) if (secret !== null) registerSecret(secret);
   return answer.data;
-}
-
-/** As it was given; else, of a collector on this machine (`isHere`), the one that it made for itself. null: none. */
-async function adminToken(flags: Flags, isHere: boolean): Promise<string | null> {
-  const file = flags['admin-token-file'];
-  try {
-    if (file !== undefined) return (await readFile(file, 'utf8')).trim();
-  } catch (error) {
-    throw new UsageError(`--admin-token-file: ${messageOf(error)}`, { cause: error });
-  }
-  const given = process.env['SPOTRIG_ADMIN_TOKEN'];
-  if (given !== undefined || !isHere) return given ?? null;
-  try {
-    return (await readOwnToken(flags.data))?.token ?? null;
-  } catch (error) {
-    throw new UsageError(`--data: ${messageOf(error)}`, { cause: error });
-  }
 }
 
 function jsonOf(body: Buffer): unknown {

@@ -2,20 +2,21 @@
 import { resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { realClock } from '../../platform/clock.ts';
-import { writeFileDurable } from '../../platform/durable-file.ts';
+import { makeDir, writeFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
+import { exclusively } from '../../platform/exclusive.ts';
 import { httpRequest } from '../../platform/http.ts';
-import { registerSecret, scrub } from '../../platform/secrets.ts';
+import { scrub } from '../../platform/secrets.ts';
+import { type CollectorAccess, WrongOption, collectorAccess } from '../collector-access.ts';
 import { CCR_LEDGER, lapseWarning } from '../order/ccr-ledger.ts';
-import { isWorkerFleet } from '../order/fleet.ts';
 import { JournalFile } from '../order/journal-file.ts';
-import { heldServers, rigsInUse, runningOf, settle } from '../order/journal.ts';
-import { MARKET_API, MarketApi } from '../order/market-api.ts';
-import { type Plan, type PlanInput, plan } from '../order/plan.ts';
+import { MARKET_API } from '../order/market-api.ts';
+import { marketOfApi, marketOfSnapshot, openApi } from '../order/market.ts';
 import { type Prepared, prepare } from '../order/prepare.ts';
-import { ordersText, refusalsText, shownOrder, shownRefusal } from '../order/report.ts';
-import { type Snapshot, snapshotTimeS } from '../order/snapshot.ts';
-import { readSnapshot, readText } from '../order/sources.ts';
+import { type Decided, decide, forget, known } from '../order/decide.ts';
+import { type Done, carryOut } from '../order/carry-out.ts';
+import { doneText, isGood, jsonText, planText } from '../order/report.ts';
+import { readRunning } from '../order/sources.ts';
 
 export const summary = 'place orders on GigaSPOT by a fleet file';
 
@@ -23,23 +24,41 @@ const HELP = `spotrig order: orders for the machines of GigaSPOT that a fleet fi
 
   order FLEET    FLEET is a TOML or JSON file (docs/fleet.toml.example has every key). Nothing is sent without --submit
 
-  --snapshot FILE|URL    the market's snapshot (default: asked of the API, which needs the key)
+  --submit               send the orders, each at most once: one whose outcome is not known is not sent again before a newer snapshot
+                         shows that it is not there, or you --forget it
+  --diff                 also what to change about this fleet's running orders: edits, and cancels of machines not wanted any more
+  --replace              with --diff: cancel orders whose image or env would be another by now
+  --orders FILE          the running orders for --diff, as JSON: [{"order_id", "server", "price", "oc"}] (default: those that the
+                         journal knows; their ids are those of our bids in the snapshot)
+  --forget SERVER|all    forget what was sent to this server, of which the journal does not know whether it is there
+
+  --snapshot FILE|URL    the market's snapshot (default: asked of the API, which needs the key; --submit always asks)
   --my-user-id N         whose bids are ours in such a snapshot (default: as the API told the journal)
-  --clore-usd PRICE      the price of CLORE, where the fleet file bids in USD and no API is asked
+  --clore-usd PRICE      the price of CLORE in USD (default: as the API tells)
   --blacklist FILE|URL   servers and hosts that get no order (npx spotrig blacklist)
   --data DIR             the collector's data folder, for the workers' tokens (default ./var/collector)
   --state DIR            the journal of what was sent (default ./var/order)
   --ledger FILE          the images of \`spotrig ccr\` (default ${CCR_LEDGER})
   --key-file FILE        the API's key (or the variable CLORE_API_KEY)
   --api URL              the API (default ${MARKET_API})
-  --out FILE             write the body of create_gigaspot_orders there, secrets and all (mode 0600)
+  --settle-s N           a snapshot must be so much newer than a request to prove that nothing came of it (default 300)
+  --collector URL        with --submit: tell this collector of the orders, until it has taken them
+  --collector-pin PIN    base64 SHA-256 of its public key; may be given again
+  --admin-token-file FILE  its admin's token (or the variable SPOTRIG_ADMIN_TOKEN)
+  --out FILE             write the body of create_gigaspot_orders there, secrets and all (mode 0600); with --diff all three bodies
   --all                  tell the reason of every refused machine
   --json                 answer in JSON, secrets left out
 
-Exit code 0 when all is well (also where no machine is wanted), 1 when something failed, 64 when the call was wrong.
+Exit code 0 when all is well (also where no machine is wanted), 1 when something failed or its outcome is not known, 64 when the call was
+wrong.
 `;
 
 const OPTIONS = {
+  submit: { type: 'boolean', default: false },
+  diff: { type: 'boolean', default: false },
+  replace: { type: 'boolean', default: false },
+  orders: { type: 'string' },
+  forget: { type: 'string', multiple: true, default: [] },
   snapshot: { type: 'string' },
   'my-user-id': { type: 'string' },
   'clore-usd': { type: 'string' },
@@ -49,6 +68,10 @@ const OPTIONS = {
   ledger: { type: 'string', default: CCR_LEDGER },
   'key-file': { type: 'string' },
   api: { type: 'string', default: MARKET_API },
+  'settle-s': { type: 'string', default: '300' },
+  collector: { type: 'string' },
+  'collector-pin': { type: 'string', multiple: true, default: [] },
+  'admin-token-file': { type: 'string' },
   out: { type: 'string' },
   all: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
@@ -58,9 +81,7 @@ const OPTIONS = {
 type Flags = ReturnType<typeof parsed>['values'];
 
 const EX_USAGE = 64;
-const KEY_MAX_BYTES = 10_000;
-/** After a request left, a snapshot must be so much newer to prove that nothing came of it. */
-const SETTLE_MS = 300_000;
+const LOCK_WAIT_MS = 60_000;
 const CCR_WARN_MS = 5 * 24 * 3600 * 1000;
 
 /** A call that was not understood; its message says what would be. */
@@ -76,16 +97,16 @@ export async function run(argv: string[]): Promise<number> {
     }
     const [fleetFile, ...rest] = positionals;
     if (fleetFile === undefined || rest.length > 0) throw new UsageError('give one fleet file; see --help');
-    return await dryRun(fleetFile, values);
+    const call = await understood(fleetFile, values);
+    return values.submit ? await locked(values, () => submit(call)) : await dryRun(call);
   } catch (error) {
-    if (error instanceof UsageError) {
-      console.error(`spotrig order: ${messageOf(error)}`);
+    if (error instanceof UsageError || error instanceof WrongOption) {
+      say(messageOf(error));
       return EX_USAGE;
     }
     if (!(error instanceof SpotrigError)) throw error;
     // Complaints of a file come a line each.
-    const lines = error.message.includes('\n') ? scrub(error.message).split('\n') : [messageOf(error)];
-    for (const line of lines) console.error(`spotrig order: ${line}`);
+    for (const line of error.message.includes('\n') ? error.message.split('\n') : [messageOf(error)]) say(line);
     return 1;
   }
 }
@@ -98,117 +119,109 @@ function parsed(argv: string[]) {
   }
 }
 
-/** The snapshot, with what is known of it. */
-interface Market {
-  snapshot: Snapshot;
-  taken_ms: number | null;
-  my_user_id: string | null;
+/** A call whose words are all understood, and whose files are read. */
+interface Call {
+  flags: Flags;
+  prepared: Prepared;
+  collector: CollectorAccess | null;
   clore_usd: number | null;
+  settle_ms: number;
 }
 
-async function dryRun(fleetFile: string, flags: Flags): Promise<number> {
-  const prepared = await prepare({ fleetFile, ...flags, blacklist: flags.blacklist, now_ms: realClock.nowMs() });
-  warnOfImage(prepared);
+async function understood(fleetFile: string, flags: Flags): Promise<Call> {
+  const usd = flags['clore-usd'];
+  const clore_usd = usd === undefined ? null : Number(usd);
+  if (clore_usd !== null && !(clore_usd > 0 && clore_usd < Infinity))
+    throw new UsageError('--clore-usd: a price above 0');
+  if (!/^\d{1,15}$/.test(flags['my-user-id'] ?? '0')) throw new UsageError('--my-user-id: the number of a user');
+  if (!/^\d{1,6}$/.test(flags['settle-s'])) throw new UsageError('--settle-s: a number of seconds');
+  const odd = flags.forget.find((text) => text !== 'all' && !/^\d{1,12}$/.test(text));
+  if (odd !== undefined) throw new UsageError(`--forget: the number of a server, or all, not ${JSON.stringify(odd)}`);
+  if (flags.submit && (flags.snapshot !== undefined || flags['my-user-id'] !== undefined))
+    throw new UsageError('--submit asks the API for the newest snapshot: leave --snapshot and --my-user-id out');
+  if (!flags.diff && (flags.replace || flags.orders !== undefined))
+    throw new UsageError('--replace and --orders need --diff');
+  const collector =
+    flags.collector === undefined
+      ? null
+      : await collectorAccess({
+          ...{ collector: flags.collector, pins: flags['collector-pin'], data: flags.data },
+          tokenFile: flags['admin-token-file'],
+        });
+  const { data, ledger, blacklist } = flags;
+  const prepared = await prepare({ fleetFile, data, ledger, blacklist, collector, now_ms: realClock.nowMs() });
+  const warning =
+    prepared.ledgerImage === null ? null : lapseWarning(prepared.ledgerImage, realClock.nowMs(), CCR_WARN_MS);
+  if (warning !== null) say(warning);
+  return { flags, prepared, collector, clore_usd, settle_ms: Number(flags['settle-s']) * 1000 };
+}
+
+async function dryRun(call: Call): Promise<number> {
+  const { flags, clore_usd, prepared, settle_ms } = call;
   const journal = await JournalFile.open(resolve(flags.state));
-  const market = await marketOf(flags, journal.my_user_id);
+  const my_user_id = flags['my-user-id'] ?? journal.my_user_id;
+  const market =
+    flags.snapshot === undefined
+      ? await marketOfApi(await apiOf(flags), clore_usd)
+      : await marketOfSnapshot(flags.snapshot, { my_user_id, clore_usd });
   if (market.my_user_id === null)
     say('whose bids are ours is not known (--my-user-id): a machine that has one may get another');
   else journal.checkUser(market.my_user_id);
-  const known = { ...market, my_user_id: market.my_user_id ?? '', settle_ms: SETTLE_MS };
-  const entries = market.my_user_id === null ? journal.entries : settle(journal.entries, known);
-  const made = await planWith(prepared, market, {
-    held: heldServers(entries),
-    running: runningOf(entries, prepared.fleet.name),
-    rigs: prepared.rigs.filter(({ rig_id }) => !rigsInUse(entries).has(rig_id)),
-  });
-  await tell(made, flags);
+  const entries = known(forget(journal.entries, flags.forget), market, settle_ms);
+  const decided = await decide({ prepared, market, entries, ...(await changesOf(flags)) });
+  await writeOut(decided, flags);
+  console.log(flags.json ? jsonText(decided, null) : planText(decided, flags.all));
   return 0;
 }
 
-async function planWith(
-  { fleet, image, banned, minter }: Prepared,
-  market: Market,
-  o: Pick<PlanInput, 'held' | 'running' | 'rigs'>,
-): Promise<Plan> {
-  const mint = (worker: string): string => minter?.mint(worker) ?? '';
-  const made = plan({ fleet, image, banned, mint, ...market, ...o });
-  if (minter === null || !isWorkerFleet(fleet)) return made;
-  const revoked = await minter.revokedOf(made.orders.map(({ worker }) => worker));
-  return {
-    orders: made.orders.filter(({ worker }) => !revoked.has(worker)),
-    refusals: [
-      ...made.refusals,
-      ...made.orders
-        .filter(({ worker }) => revoked.has(worker))
-        .map(({ body, worker }) => ({
-          server: String(body.renting_server),
-          reason: 'token_revoked' as const,
-          detail: worker,
-        })),
-    ],
-  };
-}
-
-async function marketOf(flags: Flags, journal_user_id: string | null): Promise<Market> {
-  const usd = flags['clore-usd'];
-  const clore_usd = usd === undefined ? null : Number(usd);
-  if (clore_usd !== null && !(clore_usd > 0)) throw new UsageError('--clore-usd: a price above 0');
-  const user = flags['my-user-id'] ?? null;
-  if (user !== null && !/^\d{1,15}$/.test(user)) throw new UsageError('--my-user-id: the number of a user');
-  if (flags.snapshot !== undefined) {
-    const snapshot = await readSnapshot(flags.snapshot);
-    const taken_s = snapshotTimeS(flags.snapshot);
-    return {
-      snapshot,
-      taken_ms: taken_s === null ? null : taken_s * 1000,
-      my_user_id: user ?? journal_user_id,
-      clore_usd,
-    };
-  }
+async function submit(call: Call): Promise<number> {
+  const { flags, prepared, settle_ms } = call;
+  const journal = await JournalFile.open(resolve(flags.state));
   const api = await apiOf(flags);
-  const told = await api.gigaspot();
-  const snapshot = await readSnapshot(told.snapshot_url);
-  return { snapshot, taken_ms: told.taken_ms, my_user_id: told.my_user_id, clore_usd: clore_usd ?? told.clore_usd };
+  const market = await marketOfApi(api, call.clore_usd);
+  journal.checkUser(market.my_user_id);
+  await journal.write(known(forget(journal.entries, flags.forget), market, settle_ms), market.my_user_id);
+  const decided = await decide({ prepared, market, entries: journal.entries, ...(await changesOf(flags)) });
+  await writeOut(decided, flags);
+  const ledger = resolve(flags.ledger);
+  const done: Done = await carryOut(decided, { prepared, ports: { api, journal }, collector: call.collector, ledger });
+  for (const warning of done.warnings) say(warning);
+  console.log(flags.json ? jsonText(decided, done) : doneText(decided, done, flags.all));
+  return isGood(done) ? 0 : 1;
 }
 
-async function apiOf(flags: Flags): Promise<MarketApi> {
-  const url = URL.parse(flags.api);
-  if (url?.protocol !== 'http:' && url?.protocol !== 'https:') throw new UsageError('--api: an http(s) address');
-  if (url.protocol === 'http:' && !/^(?:localhost|127\.[\d.]+|\[::1\])$/.test(url.hostname))
-    throw new UsageError('--api: https, since the key goes there (plain http only on loopback)');
-  const file = flags['key-file'];
-  const text = file === undefined ? process.env['CLORE_API_KEY'] : await readText(file, KEY_MAX_BYTES);
-  const key = text?.trim() ?? '';
-  if (key === '') throw new UsageError('the API needs its key: --key-file FILE, or the variable CLORE_API_KEY');
-  if (!/^[!-~]{1,500}$/.test(key)) throw new UsageError('the API’s key must be one word of visible ASCII characters');
-  registerSecret(key);
-  const ports = { clock: realClock, random: Math.random, request: httpRequest, say };
-  return new MarketApi({ base: flags.api, key, ports });
+async function changesOf(flags: Flags) {
+  const running = flags.orders === undefined ? null : await readRunning(flags.orders);
+  return { diff: flags.diff, replace: flags.replace, running };
 }
 
-function warnOfImage({ ledgerImage }: Prepared): void {
-  const warning = ledgerImage === null ? null : lapseWarning(ledgerImage, realClock.nowMs(), CCR_WARN_MS);
-  if (warning !== null) say(warning);
-}
-
-async function tell({ orders, refusals }: Plan, flags: Flags): Promise<void> {
-  const { out } = flags;
-  if (out !== undefined)
-    await writeFileDurable(
-      resolve(out),
-      `${JSON.stringify(
-        orders.map(({ body }) => body),
-        null,
-        2,
-      )}\n`,
-    );
-  if (flags.json) {
-    console.log(JSON.stringify({ orders: orders.map(shownOrder), refusals: refusals.map(shownRefusal) }, null, 2));
-    return;
+/** Two runs at once would not see each other's orders. */
+async function locked(flags: Flags, work: () => Promise<number>): Promise<number> {
+  const folder = resolve(flags.state);
+  await makeDir(folder);
+  let isOurs = false;
+  const waited = AbortSignal.timeout(LOCK_WAIT_MS);
+  try {
+    return await exclusively({ purpose: 'order', folder, clock: realClock, signal: waited }, () => {
+      isOurs = true;
+      return work();
+    });
+  } catch (error) {
+    if (isOurs || !waited.aborted) throw error;
+    throw new SpotrigError('order_locked', `another \`order --submit\` has been at work with ${folder} for a minute`);
   }
-  console.log([ordersText(orders), refusalsText(refusals, flags.all)].filter((text) => text !== '').join('\n\n'));
-  const machines = orders.length + refusals.length;
-  console.log(`\n${orders.length} of ${machines} machines get an order. Nothing was sent.`);
+}
+
+function apiOf(flags: Flags) {
+  const ports = { clock: realClock, random: Math.random, request: httpRequest, say };
+  return openApi({ api: flags.api, keyFile: flags['key-file'], ports });
+}
+
+async function writeOut({ plan: { orders }, diff }: Decided, { out }: Flags): Promise<void> {
+  if (out === undefined) return;
+  const create = orders.map(({ body }) => body);
+  const bodies = diff === null ? create : { create, edit: diff.edits, cancel: diff.cancels };
+  await writeFileDurable(resolve(out), `${JSON.stringify(bodies, null, 2)}\n`);
 }
 
 /** Beside the answer: on standard error. */

@@ -70,9 +70,12 @@ export function expectedOf({ gpus }: Pick<Machine, 'gpus'>): ExpectedGpus[] {
   return [...counts].map(([model, count]) => ({ model, count }));
 }
 
-/** SHA-256 of what the workload is told, apart from the token: two orders with the same one run the same. */
+/** What is another in each order, whatever the settings are. */
+const OF_ONE_ORDER: readonly string[] = [SETTINGS.token.env, 'rig_id', 'rig_pass'];
+
+/** SHA-256 of what the workload is told, apart from its token or pair: two orders with the same one run the same. */
 export function configDigest(image: string, env: Readonly<Env>): string {
-  const told = Object.entries(env).filter(([name]) => name !== SETTINGS.token.env);
+  const told = Object.entries(env).filter(([name]) => !OF_ONE_ORDER.includes(name));
   const sorted = told.toSorted(([a], [b]) => (a < b ? -1 : 1));
   return createHash('sha256')
     .update(JSON.stringify([image, sorted]))

@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { readConfig } from '../../entrypoint/config.ts';
 import { SpotrigError } from '../../platform/errors.ts';
 import { registerSecret } from '../../platform/secrets.ts';
+import type { CollectorAccess } from '../collector-access.ts';
 import { HIVEOS_IMAGE, UBUNTU_IMAGE } from './body.ts';
 import { type Image, readLedger } from './ccr-ledger.ts';
 import { envComplaints, envOf } from './env.ts';
@@ -32,6 +33,7 @@ export async function prepare(o: {
   data: string;
   ledger: string;
   blacklist: string | undefined;
+  collector: CollectorAccess | null;
   now_ms: number;
 }): Promise<Prepared> {
   const fleet = await readFleet(o.fleetFile);
@@ -40,7 +42,7 @@ export async function prepare(o: {
   const images = await readLedger(o.ledger);
   const image = imageOf(fleet, images, o);
   const banned = bannedBy(
-    o.blacklist === undefined ? { v: 1, servers: [], hosts: [] } : await readBlacklist(o.blacklist),
+    o.blacklist === undefined ? { v: 1, servers: [], hosts: [] } : await readBlacklist(o.blacklist, o.collector),
   );
   const minter = isWorkerFleet(fleet)
     ? await openMinter({ data: o.data, days: fleet.token_days, now_ms: o.now_ms })

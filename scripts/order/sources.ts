@@ -5,7 +5,9 @@ import { openBody, printableUrl } from '../../platform/http-body.ts';
 import { SpotrigError, isErrno } from '../../platform/errors.ts';
 import { BLACKLIST_MAX_BYTES, Blacklist } from '../../wire/blacklist.ts';
 import { fieldName } from '../../collector/config.ts';
+import type { CollectorAccess } from '../collector-access.ts';
 import { type RigPair, parseRigs } from './rigs.ts';
+import { type Running, RunningFile } from './diff.ts';
 import { type Fleet, parseFleet } from './fleet.ts';
 import { Snapshot } from './snapshot.ts';
 
@@ -37,9 +39,24 @@ export async function readSnapshot(from: string): Promise<Snapshot> {
   return parsed(from, await textOf(from, SNAPSHOT_MAX_BYTES), Snapshot);
 }
 
-/** A black list from a file or an address. Throws `not_json` or `wrong_form`. */
-export async function readBlacklist(from: string): Promise<Blacklist> {
-  return parsed(from, await textOf(from, BLACKLIST_MAX_BYTES), Blacklist);
+/** A black list from a file or an address; of the collector itself as its admin. Throws `not_json`, `wrong_form`, `cannot_fetch`. */
+export async function readBlacklist(from: string, collector: CollectorAccess | null): Promise<Blacklist> {
+  const url = URL.parse(from);
+  if (collector === null || url?.origin !== collector.origin)
+    return parsed(from, await textOf(from, BLACKLIST_MAX_BYTES), Blacklist);
+  const path = url.href.slice(url.origin.length);
+  const { status, body } = await collector
+    .ask(path, { timeoutMs: FETCH_MS, maxBytes: BLACKLIST_MAX_BYTES })
+    .catch((error: unknown) => {
+      throw new SpotrigError('cannot_fetch', `cannot fetch ${printableUrl(from)}`, { cause: error });
+    });
+  if (status !== 200) throw new SpotrigError('cannot_fetch', `${printableUrl(from)} answers with ${status}`);
+  return parsed(from, body.toString('utf8'), Blacklist);
+}
+
+/** Running orders of `--orders`. Throws `not_json` or `wrong_form`. */
+export async function readRunning(path: string): Promise<Running[]> {
+  return parsed(path, await readText(path, RIGS_MAX_BYTES), RunningFile);
 }
 
 /** Text of JSON as a schema reads it; what is wrong names the file and the field. */
