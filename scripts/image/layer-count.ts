@@ -265,7 +265,7 @@ export class LayerCounter {
     for (let folder = table.parentOf(path); folder !== ROOT_PATH; folder = table.parentOf(folder)) {
       const at = this.#latestAt(folder);
       const kind = at === NONE ? NODE.directory : (this.#kind[this.#node[at] ?? 0] ?? 0);
-      if (kind === NODE.directory) continue;
+      if (kind === NODE.directory || kind === NODE.whiteout) continue;
       if (at > i) return false;
       // Through a symbolic link an engine writes on; in a file it cannot.
       if (kind !== NODE.symlink) this.#refuse('below_file', path);

@@ -17,6 +17,8 @@
 //   ingest      reports per second of the collector on SQLite against a route that unzips, parses and validates the same
 //   frp         a line's round trip and a stream's rate through frp, by rung, against a direct connection; frpc's memory and CPU beside
 //               the worker's own. It needs go to build frp once; nginx and sshd, where they are, for the rungs wss and ssh
+//   image       the size check of a 2 GB image, as a whole process, against reading, unpacking and hashing the same layers, and nothing
+//               else; from the engine against docker save | sha256sum; and against dive, where go can build it
 //   footprint   memory and CPU of bash and Node at work for ten minutes, against an idle Node. RSS counts the binary's pages in
 //               full, as the budget does; PSS shares them among the Nodes that run, the idle one too.
 //
@@ -32,6 +34,7 @@ import { bundleSize } from './bundle-size.ts';
 import { coldStart } from './cold-start.ts';
 import { footprint } from './footprint.ts';
 import { frp } from './frp.ts';
+import { imageCheck } from './image-check.ts';
 import { ingest } from './ingest.ts';
 import type { Bench, Findings, Measurement, Row } from './measurement.ts';
 import { probe } from './probe.ts';
@@ -48,6 +51,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   ingest,
   footprint,
   frp,
+  imageCheck,
 ];
 
 const HELP = `npm run bench [-- options]: what spotrig costs, as ratios, against the budgets of the design
