@@ -182,6 +182,11 @@ export class Session {
     return 'started';
   }
 
+  /** Key of an stcp proxy of this worker. */
+  secretOf(service: string): string {
+    return this.#setup.secretOf(service);
+  }
+
   /** Whether all its processes run. */
   async isAlive(): Promise<boolean> {
     const alive = await Promise.all(this.#ids.map((id) => isAlive(id)));
