@@ -2,6 +2,7 @@ import type { Clock } from '../platform/clock.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { Controls } from './control/controls.ts';
 import type { Counters } from './counters.ts';
+import type { FleetRows } from './fleet-rows.ts';
 import type { FrpSecrets } from './frp/secrets.ts';
 import type { KeyRing } from './keys.ts';
 import type { OwnToken } from './own-token.ts';
@@ -18,6 +19,7 @@ export interface CollectorDeps {
   logger: Logger;
   counters: Counters;
   controls: Controls;
+  fleet: FleetRows;
   /** What is judged of machines. */
   board: MachineBoard;
   settings: Settings;

@@ -11,6 +11,7 @@ import { buildApp } from './app.ts';
 import { makeControls, vantageName } from './control/make-controls.ts';
 import { Counters } from './counters.ts';
 import { buildFrpHook } from './frp/hook.ts';
+import { FleetRows } from './fleet-rows.ts';
 import { loadFrpSecrets } from './frp/secrets.ts';
 import type { FrpConfig } from './frp/settings.ts';
 import { keepJudging } from './judging.ts';
@@ -82,8 +83,9 @@ async function serve(settings: Settings, signal: AbortSignal): Promise<number> {
     const controls = makeControls({ config, name, clock: realClock, logger, store, signal: ended.signal });
     const counters = new Counters();
     const board = await MachineBoard.load(store.machines);
+    const fleet = new FleetRows({ store, clock: realClock, settings });
     const common = { store, keys, clock: realClock, logger, counters };
-    const app = buildApp({ ...common, controls, board, settings, frp, own_token, page });
+    const app = buildApp({ ...common, controls, board, fleet, settings, frp, own_token, page });
     const hook =
       config.frp === null || frp === null ? null : buildFrpHook({ ...common, config: config.frp, secrets: frp });
     const pruning = retain({ store, clock: realClock, logger, keep_ms: settings.keep_ms, signal: ended.signal });

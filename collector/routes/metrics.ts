@@ -3,8 +3,6 @@
 import type { FastifyInstance } from 'fastify';
 import type { WorkerRow } from '../../wire/api.ts';
 import type { MachineRow, MachinesAnswer } from '../../wire/machine-api.ts';
-import { DELIVERED_WINDOW_MS } from '../analysis/delivered.ts';
-import { workerRow } from '../analysis/worker-row.ts';
 import type { CollectorDeps } from '../deps.ts';
 
 type Labels = Record<string, string>;
@@ -18,9 +16,7 @@ interface Family {
 /** Registers the route in a scope that lets readers pass only. */
 export function metricsRoute(app: FastifyInstance, deps: CollectorDeps): void {
   app.get('/metrics', async (_request, reply) => {
-    const now_ms = deps.clock.nowMs();
-    const facts = await deps.store.workers(now_ms - DELIVERED_WINDOW_MS);
-    const rows = facts.map((worker) => workerRow(worker, now_ms, deps.settings));
+    const rows = await deps.fleet.rows();
     const counts = deps.counters.entries().map(([event, value]) => ({ labels: { event }, value }));
     const own = family('collector_events_total', 'What the collector did since it started.', 'counter', counts);
     return reply

@@ -44,7 +44,7 @@ function spanOf(since_s: number): RollupSpan | null {
 
 /** Registers `/api/v1/*` in a scope that lets readers pass only. */
 export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
-  const { store, clock, settings } = deps;
+  const { store, clock, settings, fleet } = deps;
 
   async function factsOf(params: unknown): Promise<WorkerFacts> {
     const { id } = parsed(IdParams, params);
@@ -53,11 +53,7 @@ export function readerRoutes(app: FastifyInstance, deps: CollectorDeps): void {
     return facts;
   }
 
-  app.get('/api/v1/workers', async (): Promise<WorkersAnswer> => {
-    const now_ms = clock.nowMs();
-    const facts = await store.workers(now_ms - DELIVERED_WINDOW_MS);
-    return { workers: facts.map((worker) => workerRow(worker, now_ms, settings)) };
-  });
+  app.get('/api/v1/workers', async (): Promise<WorkersAnswer> => ({ workers: [...(await fleet.rows())] }));
 
   app.get('/api/v1/workers/:id', async (request): Promise<WorkerDetail> => {
     const facts = await factsOf(request.params);

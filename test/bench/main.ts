@@ -15,6 +15,7 @@
 //   probe       a clean run over twelve pools on loopback: raw bytes of everything (baseline, all resolvers, control, pools), and its
 //               time against that of each pool measured alone, four at once being allowed
 //   ingest      reports per second of the collector on SQLite against a route that unzips, parses and validates the same
+//   fleet       2,000 workers under orders that report every 15 s for ten minutes: what is stored, how long readers wait, and what it costs
 //   frp         a line's round trip and a stream's rate through frp, by rung, against a direct connection; frpc's memory and CPU beside
 //               the worker's own. It needs go to build frp once; nginx and sshd, where they are, for the rungs wss and ssh
 //   image       the size check of a 2 GB image, as a whole process, against reading, unpacking and hashing the same layers, and nothing
@@ -32,6 +33,7 @@ import { buildPage } from '../../scripts/release/page.ts';
 import { buildRelease, ROOT } from '../../scripts/release/release.ts';
 import { bundleSize } from './bundle-size.ts';
 import { coldStart } from './cold-start.ts';
+import { fleet } from './fleet.ts';
 import { footprint } from './footprint.ts';
 import { frp } from './frp.ts';
 import { imageCheck } from './image-check.ts';
@@ -50,6 +52,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   probe,
   ingest,
   footprint,
+  fleet,
   frp,
   imageCheck,
 ];

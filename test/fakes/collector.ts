@@ -12,6 +12,7 @@ import { loadKeys } from '../../collector/keys.ts';
 import { loadOwnToken } from '../../collector/own-token.ts';
 import type { PageFile } from '../../collector/page-files.ts';
 import { type Settings, readSettings } from '../../collector/settings.ts';
+import { FleetRows } from '../../collector/fleet-rows.ts';
 import { MachineBoard } from '../../collector/machines/board.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import type { Store } from '../../collector/store/store.ts';
@@ -70,6 +71,7 @@ export async function fakeCollector(
       clock: o.controlClock ?? clock,
     }),
     board: await MachineBoard.load(usedStore.machines),
+    fleet: new FleetRows({ store: usedStore, clock, settings }),
     settings,
     frp: settings.config.frp === null ? null : await loadFrpSecrets(dir, clock),
     own_token: settings.config.frp === null || settings.admin_token !== null ? null : await loadOwnToken(dir),
