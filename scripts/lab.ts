@@ -1,11 +1,11 @@
 // npm run lab: tests with a real Docker engine and a real miner, on loopback. A machine without Docker or without root's
 // rights to make a base image skips it with one line; with CI=true that line is a failure.
-import { mkdir, open, rm } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { $, which } from 'zx';
 import { pathToFileURL } from 'node:url';
 import { realClock } from '../platform/clock.ts';
 import { spawnGroup } from '../platform/process.ts';
-import { LAB_BASE_IMAGE } from '../test/lab/docker.ts';
+import { makeLabBases } from './lab-base.ts';
 import { close, runProjects, type Counts } from './vitest.ts';
 
 const quiet = $({ nothrow: true, quiet: true });
@@ -33,12 +33,10 @@ async function prepare(): Promise<{ missing: string } | { stop(): void }> {
       return { missing: 'no docker engine runs, and this user cannot start one' };
     stop = await startEngine(dockerd);
   }
-  if ((await quiet`docker image inspect ${LAB_BASE_IMAGE}`).exitCode !== 0) {
-    const complaint = await makeBaseImage();
-    if (complaint !== null) {
-      stop();
-      return { missing: complaint };
-    }
+  const complaint = await makeLabBases();
+  if (complaint !== null) {
+    stop();
+    return { missing: complaint };
   }
   return { stop };
 }
@@ -60,22 +58,6 @@ async function startEngine(dockerd: string): Promise<() => void> {
   }
   engine.kill('SIGKILL');
   throw new Error('dockerd did not come up within 30 s; see .cache/lab/dockerd.log');
-}
-
-/** Debian trixie with what CLORE's image promises (bash, wget, python3, coreutils, tar, gzip, sshd), curl and xz, and Debian's xmrig. */
-async function makeBaseImage(): Promise<string | null> {
-  if ((await which('debootstrap', { nothrow: true })) === null) return 'no base image, and no debootstrap to make one';
-  if (process.getuid?.() !== 0) return 'no base image, and only root can make one with debootstrap';
-  console.log('lab: making the base image with debootstrap (about a minute) …');
-  const dir = '.cache/lab/trixie';
-  await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { recursive: true });
-  const packages = 'wget,curl,ca-certificates,python3,xz-utils,openssh-server,xmrig';
-  const made = await quiet`debootstrap --variant=minbase --include=${packages} trixie ${dir}`;
-  if (made.exitCode !== 0) return `debootstrap failed: ${made.stdout.slice(-400)}`;
-  await quiet`tar -C ${dir} -c . | docker import - ${LAB_BASE_IMAGE}`;
-  await rm(dir, { recursive: true, force: true });
-  return null;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) close(await runLab());

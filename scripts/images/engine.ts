@@ -52,9 +52,10 @@ async function docker(): Promise<Engine> {
   // Without the plugin, BuildKit cannot be had; its own BuildKit is what docker takes where nothing else is said.
   const hasBuildx = !(await execa('docker', ['buildx', 'version'], { reject: false })).failed;
   const env = hasBuildx ? {} : { DOCKER_BUILDKIT: '0' };
+  const tidy = hasBuildx ? [] : ['--force-rm']; // the classic builder leaves the container of a step that failed
   return {
     name: 'docker',
-    build: (build) => run('docker', [...buildWords(build), build.contextDir], build.logPath, env),
+    build: (build) => run('docker', [...buildWords(build), ...tidy, build.contextDir], build.logPath, env),
     exported: (ref) => Promise.resolve({ source: ref, digest: null }),
     async push(ref, to) {
       await run('docker', ['tag', ref, to], null);

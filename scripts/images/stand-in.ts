@@ -20,16 +20,21 @@ export async function standIn(kind: Baked): Promise<BakedArchive> {
   return kind === 'miner' ? await practiceMiner() : await builtFrpc();
 }
 
-async function practiceMiner(): Promise<BakedArchive> {
+/** The practice miner as one executable file, for a container of the worker image. */
+export async function practiceMinerProgram(): Promise<Buffer> {
   const dir = await mkdtemp(join(tmpdir(), 'spotrig-stand-in-'));
   try {
     const bundle = join(dir, 'practice-miner.cjs');
     await bundlePracticeMiner(bundle);
-    const script = Buffer.concat([Buffer.from(SELF_START), await readFile(bundle)]);
-    return await packed({ program: 't-rex', asset: 'stand-in-t-rex.tar.gz', member: 't-rex', content: script });
+    return Buffer.concat([Buffer.from(SELF_START), await readFile(bundle)]);
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
+}
+
+async function practiceMiner(): Promise<BakedArchive> {
+  const content = await practiceMinerProgram();
+  return await packed({ program: 't-rex', asset: 'stand-in-t-rex.tar.gz', member: 't-rex', content });
 }
 
 async function builtFrpc(): Promise<BakedArchive> {

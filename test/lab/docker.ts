@@ -4,10 +4,15 @@ import { execa } from 'execa';
 /** Made by scripts/lab.ts with debootstrap; no image can be taken from a registry in the lab. */
 export const LAB_BASE_IMAGE = 'spotrig-lab/trixie:3';
 
+/** The same, slim, with what our Dockerfiles install. */
+export const LAB_IMAGES_BASE = 'spotrig-lab/images-base:1';
+
 export interface Container {
   readonly name: string;
   /** Runs a program inside; resolves to its standard output. */
   exec(...argv: string[]): Promise<string>;
+  /** Copies a file of this machine into it, running or not. */
+  put(from: string, to: string): Promise<void>;
   start(): Promise<void>;
   /** TERM, and KILL after ten seconds. */
   stop(): Promise<void>;
@@ -20,16 +25,29 @@ async function docker(...args: string[]): Promise<string> {
   return (await execa('docker', args)).stdout;
 }
 
-/** Starts a container whose process 1 is `bash <the contract>`, as in CLORE's image. The order's env is its environment. */
-export async function startContractContainer(o: {
+interface ContainerOptions {
   name: string;
   env: Record<string, string>;
-  contractPath: string;
   /** More files: path on this machine → path in the container. */
   files?: Record<string, string>;
   /** Folders of this machine that are at the same path in the container. */
   mounts?: readonly string[];
-}): Promise<Container> {
+}
+
+/** Starts a container whose process 1 is `bash <the contract>`, as in CLORE's image. The order's env is its environment. */
+export function startContractContainer(o: ContainerOptions & { contractPath: string }): Promise<Container> {
+  return startContainer({
+    ...o,
+    image: LAB_BASE_IMAGE,
+    command: ['/bin/bash', '/etc/delegated-entrypoint.sh'],
+    files: { [o.contractPath]: '/etc/delegated-entrypoint.sh', ...o.files },
+  });
+}
+
+/** Starts a container of this image; its process 1 is the image's own where no command is given. */
+export async function startContainer(
+  o: ContainerOptions & { image: string; command?: readonly string[] },
+): Promise<Container> {
   const { name } = o;
   await execa('docker', ['rm', '-f', name], { reject: false });
   await docker(
@@ -37,14 +55,14 @@ export async function startContractContainer(o: {
     ...['--name', name, '--network', 'host'],
     ...(o.mounts ?? []).flatMap((path) => ['--volume', `${path}:${path}`]),
     ...Object.entries(o.env).flatMap(([k, v]) => ['--env', `${k}=${v}`]),
-    ...[LAB_BASE_IMAGE, '/bin/bash', '/etc/delegated-entrypoint.sh'],
+    ...[o.image, ...(o.command ?? [])],
   );
-  await docker('cp', o.contractPath, `${name}:/etc/delegated-entrypoint.sh`);
   for (const [from, to] of Object.entries(o.files ?? {})) await docker('cp', from, `${name}:${to}`);
   await docker('start', name);
   return {
     name,
     exec: (...argv) => docker('exec', name, ...argv),
+    put: async (from, to) => void (await docker('cp', from, `${name}:${to}`)),
     start: async () => void (await docker('start', name)),
     stop: async () => void (await docker('stop', '-t', '10', name)),
     kill: async () => {
