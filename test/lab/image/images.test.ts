@@ -28,12 +28,19 @@ let lab: ImageLab;
 let dir: string;
 let built: ImagesRun;
 let registry: FakeRegistry;
+/** Flags for images whose Node is a stand-in of some bytes: what takes time is saving and compressing the real one. */
+let small: string[];
 let containers: Container[];
 
 beforeAll(async () => {
   lab = await startImageLab();
   dir = await mkdtemp(join(tmpdir(), 'spotrig-images-'));
   registry = await new FakeRegistry().listen();
+  const runtimePath = join(dir, 'stand-in-node.sh');
+  await writeFile(runtimePath, '#!/bin/sh\necho v0.0.0\n');
+  const release = join(dir, 'release');
+  await buildRelease({ out: release, xz: 'off', runtimePath, cacheDir: join(dir, 'cache'), log: () => undefined });
+  small = ['--release', release, '--prefix', `${PREFIX}small-`];
   built = await npmRunImages(['--engine', 'docker', '--stand-in']);
 }, 300_000);
 
@@ -118,22 +125,27 @@ describe('npm run images', () => {
 
   it('pushes nothing when one is over its limit, and says what', async () => {
     const padded = `${PREFIX}padded-base:1`;
-    const dockerfile = `FROM ${LAB_IMAGES_BASE}\nRUN head -c 120000000 /dev/zero >/padding\n`;
+    const dockerfile = `FROM ${LAB_IMAGES_BASE}\nRUN head -c 380000000 /dev/zero >/padding\n`;
     await execa('docker', ['build', '--tag', padded, '-'], { input: dockerfile, env: { DOCKER_BUILDKIT: '0' } });
-    const flags = ['--engine', 'docker', '--only', 'cpu', '--base', padded, '--prefix', `${PREFIX}padded-`];
+    const flags = ['--engine', 'docker', '--only', 'worker', '--base', padded, ...small];
     const run = await npmRunImages([...flags, '--push', `${registry.host}/me/spotrig`]);
     expect(run.exitCode).toBe(1);
-    expect(run.outcome?.images.map(({ name, report }) => [name, report.verdict])).toEqual([
-      ['worker', 'over'],
-      ['cpu', 'over'],
-    ]);
+    expect(run.outcome?.images.map(({ name, report }) => [name, report.verdict])).toEqual([['worker', 'over']]);
     expect(run.outcome?.pushed).toEqual([]);
-    expect(run.stderr).toContain('worker, cpu failed the size check; nothing was pushed');
+    expect(run.stderr).toContain('worker failed the size check; nothing was pushed');
     expect(registry.requests).toBe(0);
   });
 
   it('pushes what passed, in gzip layers', async () => {
-    const run = await npmRunImages(['--engine', 'docker', '--only', 'worker', '--push', `${registry.host}/me/spotrig`]);
+    const run = await npmRunImages([
+      '--engine',
+      'docker',
+      '--only',
+      'worker',
+      ...small,
+      '--push',
+      `${registry.host}/me/spotrig`,
+    ]);
     expect(run.stderr).not.toContain('failed');
     expect(run.exitCode).toBe(0);
     expect(run.outcome?.pushed).toEqual([`${registry.host}/me/spotrig-worker:${run.outcome?.version}`]);
@@ -156,7 +168,6 @@ describe('the miner that is baked into nvidia', () => {
     };
     await writeFile(join(dir, 'archive.tar.gz'), bytes);
     await writeFile(join(dir, 'pins.json'), JSON.stringify([pin]));
-    const prefix = ['--prefix', `${PREFIX}linked-`];
     return [
       '--engine',
       'docker',
@@ -166,7 +177,7 @@ describe('the miner that is baked into nvidia', () => {
       join(dir, 'archive.tar.gz'),
       '--pins',
       join(dir, 'pins.json'),
-      ...prefix,
+      ...small,
     ];
   }
   /** A program of this machine that needs a library which the image lacks. */
@@ -175,7 +186,8 @@ describe('the miner that is baked into nvidia', () => {
   it('is refused where a library is lacking', async () => {
     const run = await npmRunImages(await pinned(await curl()));
     expect(run.exitCode).toBe(1);
-    expect(run.stderr).toMatch(/needs what this image lacks:\n\s*libcurl\.so\.4 => not found/);
+    for (const part of ['needs what this image lacks', 'libcurl.so.4 => not found']) expect(run.stderr).toContain(part);
+    expect(run.stderr).not.toContain('libz.so.1 => not found');
   });
 
   it('may lack the driver’s library, and nothing else', async () => {
@@ -332,11 +344,6 @@ describe('the debug image', () => {
 describe('buildah', () => {
   it('makes the same image twice from one commit', async ({ skip }) => {
     if ((await execa('buildah', ['--version'], { reject: false })).failed) skip('buildah is not installed here');
-    // A stand-in for Node, since what takes time is the compressing of it; the rest is the worker's own image.
-    const runtimePath = join(dir, 'stand-in-node.sh');
-    await writeFile(runtimePath, '#!/bin/sh\necho v0.0.0\n');
-    const release = join(dir, 'release');
-    await buildRelease({ out: release, xz: 'off', runtimePath, cacheDir: join(dir, 'cache'), log: () => undefined });
     const base = join(dir, 'base.tar');
     await execa('docker', ['save', '--output', base, LAB_IMAGES_BASE]);
     const digests: (string | null | undefined)[] = [];
@@ -345,16 +352,7 @@ describe('buildah', () => {
       const root = join(dir, storage);
       await writeFile(conf, `[storage]\ndriver = "overlay"\ngraphroot = "${root}/graph"\nrunroot = "${root}/run"\n`);
       const env = { BUILDAH_ISOLATION: 'chroot', CONTAINERS_STORAGE_CONF: conf };
-      const flags = [
-        '--engine',
-        'buildah',
-        '--only',
-        'worker',
-        '--base',
-        `docker-archive:${base}`,
-        '--release',
-        release,
-      ];
+      const flags = ['--engine', 'buildah', '--only', 'worker', '--base', `docker-archive:${base}`, ...small];
       const run = await npmRunImages(flags, env);
       expect(run.exitCode, run.stderr).toBe(0);
       const image = run.outcome?.images[0];
