@@ -42,7 +42,7 @@ beforeAll(async () => {
   await buildRelease({ out: release, xz: 'off', runtimePath, cacheDir: join(dir, 'cache'), log: () => undefined });
   small = ['--release', release, '--prefix', `${PREFIX}small-`];
   built = await npmRunImages(['--engine', 'docker', '--stand-in']);
-}, 300_000);
+});
 
 afterEach(async () => {
   for (const container of containers ?? []) await container.remove();
