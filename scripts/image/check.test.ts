@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PackedFile, tar } from '../../test/fakes/archives.ts';
 import { type FakeImage, FakeLayout, fakeLayout, savedArchive, savedFiles, sha256 } from '../../test/fakes/images.ts';
@@ -276,6 +277,22 @@ describe('a hostile archive', () => {
     const at = saved.indexOf(bytes(5000)) + 2000;
     saved.writeUInt8(8, at);
     expect((await faultOf(saved)).code).toBe('diff_id');
+  });
+
+  it('with any byte changed gives the true size or none, from a file and from a stream', async () => {
+    const whole = await savedArchive({ layers: await twoLayers(), compression: 'gzip' });
+    const change = fc.tuple(fc.nat(whole.length - 1), fc.integer({ min: 1, max: 255 }), fc.boolean());
+    await fc.assert(
+      fc.asyncProperty(change, async ([at, mask, isStream]) => {
+        const changed = Buffer.from(whole);
+        changed.writeUInt8(changed.readUInt8(at) ^ mask, at);
+        const path = await file(isStream ? gzipSync(changed) : changed);
+        for (const { sizes, verdict } of await checkImages(path)) {
+          if (verdict !== 'unreadable') expect(sizes?.classic_bytes, `byte ${at}`).toBe(111_007);
+        }
+      }),
+      { numRuns: 150 },
+    );
   });
 
   it.each([
