@@ -22,7 +22,7 @@ export function runLane(data: LaneData, onBatch: (batch: Batch) => void): void {
   for (const [scenario, { lives, run }] of scenariosOf(data.days).entries()) {
     let tally = NOTHING;
     for (let life = data.first; life < lives; life += data.lanes) {
-      tally = add(tally, run(lifeSeed(data.seed, scenario, life)));
+      tally = add(tally, run(lifeSeed(data.seed, scenario, life), life));
       if (tally.lives < BATCH_LIVES) continue;
       onBatch({ scenario, tally });
       tally = NOTHING;

@@ -20,7 +20,7 @@ export interface Scenario {
   of_low: number | null;
   /** Its miner claims the promised rate: only the shares can tell, and Wald's number is the measure. */
   hides: boolean;
-  run: (seed: number) => Tally;
+  run: (seed: number, life: number) => Tally;
 }
 
 /** Counts that add up over lives. */
@@ -47,7 +47,8 @@ const RATES = [0.6, 0.75, 0.85, 0.9] as const;
 
 /** `days` of honest machines; a slow life for each 25 of them (400 of each kind beside 10,000 days). */
 export function scenariosOf(days: number): Scenario[] {
-  const honest = Math.max(1, Math.round(days / HONEST_DAYS_MEAN));
+  let honest = 0;
+  for (let total = 0; total < days; honest += 1) total += honestDays(honest);
   const slow = Math.max(8, Math.round(days / 25));
   return [
     {
@@ -71,11 +72,13 @@ export function scenariosOf(days: number): Scenario[] {
 }
 
 /** Honest orders last one to nine days. */
-const HONEST_DAYS_MEAN = 5;
+function honestDays(life: number): number {
+  return 1 + (life % 9);
+}
 
-function honestLife(seed: number): Tally {
+function honestLife(seed: number, life: number): Tally {
   const random = seeded(seed);
-  const days = 1 + Math.floor(random() * (2 * HONEST_DAYS_MEAN - 1));
+  const days = honestDays(life);
   const gpus = 1 + Math.floor(random() * 8);
   const own = random() < 0.5 ? [OWN] : [];
   const kind = { model: 'RTX 3070', memory_bytes: 8 * 1024 ** 3, power_limit_w: 150 };
