@@ -1,19 +1,14 @@
-import { beforeEach, expect, it, vi } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
+import { type Printed, capturePrinted } from '../../test/fakes/printed.ts';
 import { run } from './connect.ts';
 
-let printed = '';
-
-beforeEach(() => {
-  printed = '';
-  for (const name of ['log', 'error'] as const)
-    vi.spyOn(console, name).mockImplementation((text) => {
-      printed += `${String(text)}\n`;
-    });
-});
+const printed: Printed = { out: '', err: '' };
+beforeEach(() => void capturePrinted(printed));
 
 async function cli(...argv: string[]): Promise<[code: number, printed: string]> {
-  return [await run(argv), printed];
+  Object.assign(printed, { out: '', err: '' });
+  return [await run(argv), printed.out + printed.err];
 }
 
 it.each([

@@ -3,25 +3,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { type Printed, capturePrinted } from '../../test/fakes/printed.ts';
 import { envelope } from '../../test/fakes/reports.ts';
 import { run as collector } from './collector.ts';
 import { run as token } from './token.ts';
 
 let dir: string;
-let out: string;
+let printed: Printed;
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'spotrig-token-'));
-  out = '';
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(console, 'log').mockImplementation((text) => {
-    out += `${String(text)}\n`;
-  });
-  vi.spyOn(console, 'error').mockImplementation((text) => {
-    out += `${String(text)}\n`;
-  });
+  printed = capturePrinted();
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -30,18 +21,18 @@ afterEach(async () => {
 
 /** Runs a token command; its exit code and what it printed. */
 async function cli(...argv: string[]): Promise<[code: number, printed: string]> {
-  out = '';
+  Object.assign(printed, { out: '', err: '' });
   const code = await token([...argv, '--data', dir]);
-  return [code, out.trim()];
+  return [code, (printed.out + printed.err).trim()];
 }
 
 /** Serves on a free port while `use` runs. */
 async function serving(use: (url: string) => Promise<void>): Promise<void> {
-  out = '';
+  Object.assign(printed, { out: '', err: '' });
   const ended = collector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error']);
-  await expect.poll(() => out).toMatch(/"url":"http/);
+  await expect.poll(() => printed.out).toMatch(/"url":"http/);
   try {
-    await use(/"url":"([^"]+)"/.exec(out)?.[1] ?? '');
+    await use(/"url":"([^"]+)"/.exec(printed.out)?.[1] ?? '');
   } finally {
     process.emit('SIGTERM');
     expect(await ended).toBe(0);
@@ -81,9 +72,9 @@ it('mints a token that works, revokes it at once, and the data outlives the coll
 
 it('leaves a data folder to the one collector that runs there', async () => {
   await serving(async () => {
-    out = '';
+    Object.assign(printed, { out: '', err: '' });
     expect(await collector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error'])).toBe(1);
-    expect(out).toContain('another collector runs on this data folder');
+    expect(printed.out).toContain('another collector runs on this data folder');
   });
 }, 15_000);
 

@@ -11,6 +11,7 @@ import { frpBinaries, frpMissing } from '../frp/binaries.ts';
 import { type Front, type SshKeys, lacking, startSshd } from '../frp/fronts.ts';
 import { type FrpProcess, startFrp } from '../frp/processes.ts';
 import { workerTicketOf } from '../fakes/frp-ticket.ts';
+import { type Printed, capturePrinted } from '../fakes/printed.ts';
 import { envelope, frpRecord } from '../fakes/reports.ts';
 import { frpSecretLabel } from '../../wire/frp-names.ts';
 import { parseToken } from '../../wire/token.ts';
@@ -18,27 +19,14 @@ import { run } from '../../scripts/commands/connect.ts';
 import { run as frpsConfig } from '../../scripts/commands/frps-config.ts';
 import { run as token } from '../../scripts/commands/token.ts';
 
-let out = '';
-let errors = '';
+const printed: Printed = { out: '', err: '' };
 
 async function cli(...argv: string[]): Promise<[code: number, printed: string]> {
-  [out, errors] = ['', ''];
-  return [await run(argv), out + errors];
+  Object.assign(printed, { out: '', err: '' });
+  return [await run(argv), printed.out + printed.err];
 }
 
-function capture(): void {
-  vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  vi.spyOn(console, 'log').mockImplementation((text) => {
-    out += `${String(text)}\n`;
-  });
-  vi.spyOn(console, 'error').mockImplementation((text) => {
-    errors += `${String(text)}\n`;
-  });
-}
-beforeEach(capture);
+beforeEach(() => void capturePrinted(printed));
 
 const [noSsh] = await lacking('ssh', 'sshd');
 const missing = (await frpMissing()) ?? (noSsh === undefined ? null : `there is no ${noSsh}`);
@@ -53,7 +41,7 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
   let frps: FrpProcess;
 
   beforeAll(async () => {
-    capture();
+    capturePrinted(printed);
     const programs = await frpBinaries();
     dir = await mkdtemp(join(tmpdir(), 'spotrig-connect-'));
     const [frpsPort, hookPort, sshPort] = [
@@ -77,19 +65,19 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
     );
     const bare = ['--bare', '--egress', '--port', String(frpsPort)];
     expect(await frpsConfig(['--data', dir, '--host', '127.0.0.1,tun.example.org', ...bare])).toBe(0);
-    out = '';
+    printed.out = '';
     ended = runCollector(['--data', dir, '--listen', '127.0.0.1:0', '--log-level', 'error'], stop.signal);
-    await vi.waitFor(() => expect(out).toMatch(/"url":"http/), { timeout: 10_000 });
-    url = /"url":"([^"]+)"/.exec(out)?.[1] ?? '';
+    await vi.waitFor(() => expect(printed.out).toMatch(/"url":"http/), { timeout: 10_000 });
+    url = /"url":"([^"]+)"/.exec(printed.out)?.[1] ?? '';
     const served = parse(await readFile(join(dir, 'frps/frps.toml'), 'utf8'));
     // The dashboard's port is a fixed one, and this machine may have an frps already.
     Object.assign(served['webServer'] as object, { port: await freeLoopbackPort() });
     frps = await startFrp({ program: programs.frps, dir, name: 'frps-under-test', config: served });
     await frps.said(/frps started successfully/);
 
-    out = '';
+    printed.out = '';
     expect(await token(['mint', '--worker', 'rig-7', '--data', dir])).toBe(0);
-    const minted = out.trim();
+    const minted = printed.out.trim();
     const mac = parseToken(minted)?.mac ?? '';
     const proxy = (name: string) => ({
       ...{ name, type: 'stcp', secretKey: deriveSecret(mac, frpSecretLabel(name)), allowUsers: ['_owner'] },
@@ -152,10 +140,10 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
   it('gives a port for another service, and takes all away at the end', { timeout: 60_000 }, async () => {
     const left = await leftOvers();
     const end = new AbortController();
-    [out, errors] = ['', ''];
+    Object.assign(printed, { out: '', err: '' });
     const code = run(['rig-7', 'web', '--json', ...flags], end.signal);
-    await expect.poll(() => out, { timeout: 20_000 }).toMatch(/\n/);
-    const { host, port, rung } = JSON.parse(out) as { host: string; port: number; rung: string };
+    await expect.poll(() => printed.out, { timeout: 20_000 }).toMatch(/\n/);
+    const { host, port, rung } = JSON.parse(printed.out) as { host: string; port: number; rung: string };
     expect([host, rung]).toEqual(['127.0.0.1', 'tls']);
     expect(await leftOvers()).toHaveLength(left.length + 1);
     end.abort();
@@ -166,10 +154,10 @@ describe.skipIf(missing !== null && process.env['CI'] !== 'true')(`spotrig conne
 
   it('goes inside ssh where it has the key', { timeout: 60_000 }, async () => {
     const end = new AbortController();
-    [out, errors] = ['', ''];
+    Object.assign(printed, { out: '', err: '' });
     const code = run(['rig-7', 'web', '--json', ...flags, '--ssh-key', sshd.keyFile], end.signal);
-    await expect.poll(() => out, { timeout: 30_000 }).toMatch(/\n/);
-    expect(JSON.parse(out)).toMatchObject({ rung: 'ssh', service: 'web' });
+    await expect.poll(() => printed.out, { timeout: 30_000 }).toMatch(/\n/);
+    expect(JSON.parse(printed.out)).toMatchObject({ rung: 'ssh', service: 'web' });
     end.abort();
     expect(await code).toBe(0);
   });
