@@ -113,6 +113,19 @@ it('gives a worker whose tokens are revoked no order', async () => {
   expect(again.refusals).toContainEqual(expect.objectContaining({ server: 1701, reason: 'token_revoked' }));
 });
 
+it('knows what an image of one’s own sets by itself, and does not send it', async () => {
+  const text = (await readFile(EXAMPLE, 'utf8'))
+    .replace('"ubuntu"', '"ccr"')
+    .replace('#= image = "worker"', `image = "${'0a'.repeat(12)}"`);
+  const lacking = text.replace('SPOTRIG_MINER = "t-rex"\n', '');
+  const snapshot = await file('snap.json', market);
+  expect(await order(await file('lacking.toml', lacking), '--snapshot', snapshot)).toBe(1);
+  expect(err).toMatch(/env: SPOTRIG_MINER is not set/);
+  const whole = `${lacking}\n[image_env]\nSPOTRIG_MINER = "t-rex"\n`;
+  const { orders } = await told(await file('whole.toml', whole), '--snapshot', snapshot);
+  expect(orders[0]?.env).not.toHaveProperty('SPOTRIG_MINER');
+});
+
 it('gives each machine of HiveOS a pair of its own, while there are any', async () => {
   const fleet = {
     ...{ name: 'hive', profile: 'hiveos', rigs: 'rigs.csv', env: {}, bid: { rule: 'fixed', per_gpu: 2 } },

@@ -38,12 +38,12 @@ export function envOf({ fleet, server, machine, token, rig }: EnvQuestion): Env 
 }
 
 /** What the market or the worker would refuse; [] where both take it. No secret is repeated. */
-export function envComplaints(env: Readonly<Env>, fleet: Pick<Fleet, 'profile'>): string[] {
+export function envComplaints(env: Readonly<Env>, fleet: Pick<Fleet, 'profile' | 'image_env'>): string[] {
   const market = Env.safeParse(env);
   const found = market.success
     ? []
     : market.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`.trim());
-  return isWorkerFleet(fleet) ? [...found, ...orderComplaints(env)] : found;
+  return isWorkerFleet(fleet) ? [...found, ...orderComplaints({ ...fleet.image_env, ...env })] : found;
 }
 
 /** What can stand in a name template. */

@@ -35,6 +35,7 @@ describe('a fleet file', () => {
     const ccr = WHOLE.replace('profile = "ubuntu"', 'profile = "ccr"').replace(/^rigs = .*\n/m, '');
     expect(parseFleet(ccr)).toHaveProperty('fleet.image', 'worker');
     const text = WHOLE.replace('profile = "ubuntu"', 'profile = "hiveos"')
+      .replace(/^\[image_env\]\n.*\n/m, '')
       .replace(/^image = .*\n/m, '')
       .replace(/^pools = \[[^\]]*\]/m, '');
     expect(parseFleet(text)).toHaveProperty('fleet.rigs', 'rigs.csv');

@@ -60,6 +60,8 @@ const File = z.strictObject({
   /** A JSON or CSV file of rig_id and rig_pass. Of the profile hiveos only. */
   rigs: z.string().max(1000).optional(),
   env: z.record(z.string().min(1).max(ENV_KEY_MAX_CHARS), z.string().max(ENV_TEXT_CHARS)).default({}),
+  /** What the image of the profile ccr sets by itself: not sent, but the worker's settings are whole with it only. */
+  image_env: z.record(z.string().min(1).max(ENV_KEY_MAX_CHARS), z.string().max(ENV_TEXT_CHARS)).default({}),
   filter: z
     .strictObject({
       countries: z.array(Country).max(300).optional(),
@@ -147,6 +149,8 @@ function profileComplaints(file: Parsed): string[] {
   const { profile, image, rigs, pools, env } = file;
   if (profile === 'ccr' && image === undefined)
     found.push('image: the profile ccr needs a CCR id, or a name of `spotrig ccr`');
+  if (profile !== 'ccr' && Object.keys(file.image_env).length > 0)
+    found.push('image_env: only an image of your own (the profile ccr) sets any');
   if (profile !== 'ccr' && image !== undefined)
     found.push(`image: the profile ${profile} has its own; take profile = "ccr"`);
   if (profile === 'hiveos' && rigs === undefined)

@@ -82,6 +82,8 @@ it('an ended order is kept until the collector knows', () => {
   const ended = entry({ state: 'ended', ended_ms: T });
   expect(after(ended, 3600, [])).toEqual([ended]);
   expect(after({ ...ended, is_registered: true }, 3600, [])).toEqual([]);
+  // A rig of HiveOS is no worker of ours.
+  expect(after({ ...ended, rig_id: '5' }, 3600, [])).toEqual([]);
 });
 
 it('live orders hold their machines, their limits and their rigs', () => {

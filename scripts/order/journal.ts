@@ -84,7 +84,7 @@ export function settle(entries: readonly Entry[], seen: Seen): Entry[] {
     entries.flatMap(({ state, order_id }) => (state === 'ended' && order_id !== null ? [order_id] : [])),
   );
   const settled = entries.flatMap((entry) => (isLive(entry) ? settleOne(entry, seen, gone) : [entry]));
-  const ended = settled.filter((entry) => !isLive(entry) && !entry.is_registered);
+  const ended = settled.filter((entry) => !isLive(entry) && isToBeTold(entry));
   return [...settled.filter(isLive), ...ended.slice(-ENDED_MAX)];
 }
 
@@ -101,6 +101,11 @@ function settleOne(entry: Entry, seen: Seen, gone: ReadonlySet<number>): Entry[]
   const isTooOld = taken_ms !== null && taken_ms >= entry.sent_ms + LIFE_MS + seen.settle_ms;
   if (!isProof && !isTooOld) return [entry];
   return entry.state === 'placed' ? [{ ...entry, state: 'ended', ended_ms: taken_ms, is_registered: false }] : [];
+}
+
+/** Whether the collector lacks it. HiveOS's rigs are no workers: no collector ever hears of them. */
+export function isToBeTold({ is_registered, rig_id }: Entry): boolean {
+  return !is_registered && rig_id === null;
 }
 
 /** Machines that may get no new order, and why. */

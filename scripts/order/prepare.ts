@@ -90,7 +90,7 @@ const SAMPLE: Machine = {
 function checkEnv(fleet: Fleet, path: string, o: { minter: Minter | null; rig: RigPair | null }): void {
   const token = o.minter?.mint('sample') ?? null;
   const env = envOf({ fleet, server: '1', machine: SAMPLE, token, rig: o.rig });
-  if (isWorkerFleet(fleet)) readConfig(env);
+  if (isWorkerFleet(fleet)) readConfig({ ...fleet.image_env, ...env });
   const complaints = envComplaints(env, fleet);
   if (complaints.length === 0) return;
   throw new SpotrigError('fleet_file', complaints.map((complaint) => `${path}: env: ${complaint}`).join('\n'));

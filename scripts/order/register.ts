@@ -4,7 +4,7 @@ import { messageOf } from '../../platform/errors.ts';
 import { ErrorBody } from '../../wire/envelope.ts';
 import { type OrderRegistration, OrderRegistrations, REGISTRATIONS_MAX } from '../../wire/orders.ts';
 import type { CollectorAccess } from '../collector-access.ts';
-import { type Entry, isRegistrable } from './journal.ts';
+import { type Entry, isRegistrable, isToBeTold } from './journal.ts';
 import type { SubmitPorts } from './submit.ts';
 
 const COLLECTOR_MS = 20_000;
@@ -25,8 +25,8 @@ export async function registerOrders(access: CollectorAccess, journal: SubmitPor
 }
 
 /** Those of unknown outcome are none yet. */
-function isDue({ state, is_registered }: Entry): boolean {
-  return !is_registered && (state === 'placed' || state === 'ended');
+function isDue(entry: Entry): boolean {
+  return isToBeTold(entry) && (entry.state === 'placed' || entry.state === 'ended');
 }
 
 function registrationOf(entry: Entry): OrderRegistration {
