@@ -222,6 +222,7 @@ describe('what the pool says', () => {
   });
 
   it.each([
+    ['undated: nobody knows how old they are', figures({ as_of_ms: null })],
     ['lagging: the list is old', figures({ as_of_ms: NOW_MS - 3 * HOUR })],
     ['frozen: the list never moves', figures({ as_of_ms: NOW_MS - 20 * MIN }).map((f) => ({ ...f, at_ms: f.at_ms }))],
     ['wrong: it credits nobody of ours', figures({ others: 0 })],

@@ -36,7 +36,11 @@ describe('2Miners', () => {
       currentHashrate: 5,
       workers: { a: { hr: 5, hr2: 4, lastBeat: 1_790_000_000 }, b: { hr: -1 }, c: 7 },
     };
-    expect(readPoolAnswer('2miners', body)?.workers).toEqual([
+    expect(readPoolAnswer('2miners', { workers: { b: { hr: 1 } } })?.as_of_ms).toBeNull();
+    const read = readPoolAnswer('2miners', body);
+    // It has no moment of its own.
+    expect(read?.as_of_ms).toBe(1_790_000_000_000);
+    expect(read?.workers).toEqual([
       { name: 'a', hashrate_hs: 5, last_share_ms: 1_790_000_000_000 },
       { name: 'b', hashrate_hs: null, last_share_ms: null },
       { name: 'c', hashrate_hs: null, last_share_ms: null },

@@ -18,7 +18,7 @@ export interface PoolWorker {
 
 /** One answer of a pool about an account. */
 export interface PoolReading {
-  /** When the pool made these figures, unix ms; null where it does not tell. Pools make them once in some minutes. */
+  /** When the pool made these figures, or not long before it, unix ms; null where it does not tell. Pools make them once in some minutes. */
   as_of_ms: number | null;
   workers: PoolWorker[];
 }
@@ -75,13 +75,13 @@ function readMiningcore(json: unknown): PoolReading | null {
 function readTwoMiners(json: unknown): PoolReading | null {
   const read = TwoMiners.safeParse(json);
   if (!read.success) return null;
-  return readingOf({
-    as_of_ms: null,
-    workers: Object.entries(read.data.workers).map(([name, worker]) => {
-      const seconds = worker?.lastBeat ?? null;
-      return { name, hashrate_hs: worker?.hr ?? null, last_share_ms: seconds === null ? null : seconds * 1000 };
-    }),
+  const workers = Object.entries(read.data.workers).map(([name, worker]): PoolWorker => {
+    const seconds = worker?.lastBeat ?? null;
+    return { name, hashrate_hs: worker?.hr ?? null, last_share_ms: seconds === null ? null : seconds * 1000 };
   });
+  // The answer has no moment of its own; the newest beat in it shows how old it is at most.
+  const beats = workers.flatMap(({ last_share_ms }) => last_share_ms ?? []);
+  return readingOf({ as_of_ms: beats.length === 0 ? null : beats.reduce((a, b) => Math.max(a, b)), workers });
 }
 
 function readingOf(reading: PoolReading): PoolReading | null {

@@ -13,6 +13,8 @@ export class FakePoolApi {
   /** The moment of its figures; null: it leaves the moment out. */
   created_ms: number | null = null;
   asked = 0;
+  /** Called before each answer, with the number of questions so far: a story of answers sets the fields above here. */
+  beforeAnswer: (asked: number) => void = () => {};
   readonly #server: Server;
 
   private constructor(server: Server) {
@@ -24,6 +26,7 @@ export class FakePoolApi {
     const api = new FakePoolApi(server);
     server.on('request', (_request, response) => {
       api.asked += 1;
+      api.beforeAnswer(api.asked);
       const send = (status: number, type: string, body: string): void => {
         response.writeHead(status, { 'content-type': type, ...(status === 429 ? { 'retry-after': '90' } : {}) });
         response.end(body);

@@ -1,7 +1,8 @@
 // Collector, practice pool and one worker under the contract, together: what `npm start` runs, for tests and the bench.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CONFIG_FILE } from '../../collector/config.ts';
 import { loadKeys } from '../../collector/keys.ts';
 import { mintToken } from '../../collector/tokens.ts';
 import { EventsAnswer, WorkersAnswer, type EventRow, type WorkerRow } from '../../wire/api.ts';
@@ -28,6 +29,8 @@ export interface FleetOptions {
   warm?: boolean;
   /** Login of the pool's own in its address, `login:password`. */
   poolLogin?: string;
+  /** Text of the collector's collector.toml. */
+  config?: string;
 }
 
 export interface Fleet {
@@ -41,6 +44,8 @@ export interface Fleet {
   restartCollector(): Promise<void>;
   /** Starts the worker's container again: its disk is kept. */
   restartWorker(): Promise<void>;
+  /** One more worker with a miner of its own, at the same collector and pool. */
+  addWorker(worker: string, minerFlags: readonly string[]): Promise<void>;
   row(): Promise<WorkerRow | null>;
   events(): Promise<EventRow[]>;
   close(): Promise<void>;
@@ -52,26 +57,36 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
   const worker = o.worker ?? 'rig-1';
   const dataDir = join(dir, 'collector');
   const collectorOptions = { dataDir, releaseDir: o.releaseDir, pageDir: join(o.releaseDir, 'page') };
+  if (o.config !== undefined) {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 });
+    await writeFile(join(dataDir, CONFIG_FILE), o.config);
+  }
   const collector = await startCollectorProcess({ port: 0, ...collectorOptions });
   const pool = await startSha256dPool(o.poolOptions ?? {});
-  const token = mintToken(await loadKeys(dataDir), { worker, expires_s: Math.floor(Date.now() / 1000) + 86_400 });
-  const miner = await writePracticeMinerLauncher(join(dir, 'practice-miner'), o.minerFlags ?? []);
-  const env: Record<string, string | undefined> = {
-    WORKER_NAME: worker,
-    SPOTRIG_COLLECTOR: collector.url,
-    SPOTRIG_TOKEN: token,
-    SPOTRIG_MINER: `t-rex@${miner}`,
-    SPOTRIG_ALGO: 'sha256d',
-    SPOTRIG_POOLS: o.poolLogin === undefined ? pool.url : pool.url.replace('://', `://${o.poolLogin}@`),
-    SPOTRIG_WALLET: 'practice-wallet',
-    ...o.env,
+  const keys = await loadKeys(dataDir);
+  const orderOf = async (of: { worker: string; folder: string; minerFlags: readonly string[] }) => {
+    const token = mintToken(keys, { worker: of.worker, expires_s: Math.floor(Date.now() / 1000) + 86_400 });
+    const miner = await writePracticeMinerLauncher(join(dir, `practice-miner${of.folder}`), of.minerFlags);
+    const env: Record<string, string | undefined> = {
+      WORKER_NAME: of.worker,
+      SPOTRIG_COLLECTOR: collector.url,
+      SPOTRIG_TOKEN: token,
+      SPOTRIG_MINER: `t-rex@${miner}`,
+      SPOTRIG_ALGO: 'sha256d',
+      SPOTRIG_POOLS: o.poolLogin === undefined ? pool.url : pool.url.replace('://', `://${o.poolLogin}@`),
+      SPOTRIG_WALLET: 'practice-wallet',
+      ...o.env,
+    };
+    const order = {
+      dir: join(dir, `worker${of.folder}`),
+      entrypointUrl: `${collector.url}/${o.script ?? 'entrypoint.sh'}`,
+      env: Object.fromEntries(Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined)),
+    };
+    if (o.warm === true) await warmHome(o.releaseDir, join(order.dir, 'home'));
+    return { token, order };
   };
-  const order = {
-    dir: join(dir, 'worker'),
-    entrypointUrl: `${collector.url}/${o.script ?? 'entrypoint.sh'}`,
-    env: Object.fromEntries(Object.entries(env).filter((e): e is [string, string] => e[1] !== undefined)),
-  };
-  if (o.warm === true) await warmHome(o.releaseDir, join(order.dir, 'home'));
+  const { token, order } = await orderOf({ worker, folder: '', minerFlags: o.minerFlags ?? [] });
+  const more: ContractWorker[] = [];
   const fleet: Fleet = {
     dir,
     worker,
@@ -85,13 +100,17 @@ export async function startFleet(o: FleetOptions): Promise<Fleet> {
     restartWorker: async () => {
       fleet.tree = await startContractWorker(order);
     },
+    addWorker: async (name, minerFlags) => {
+      const added = await orderOf({ worker: name, folder: `-${more.length + 2}`, minerFlags });
+      more.push(await startContractWorker(added.order));
+    },
     row: async () => {
       const answer = WorkersAnswer.parse(await getJson(`${collector.url}/api/v1/workers`));
       return answer.workers.find((w) => w.id === worker) ?? null;
     },
     events: async () => EventsAnswer.parse(await getJson(`${collector.url}/api/v1/events?limit=500`)).events,
     close: async () => {
-      await fleet.tree.stop();
+      await Promise.all([fleet.tree, ...more].map((tree) => tree.stop()));
       await pool.close();
       await fleet.collector.stop();
       await rm(dir, { recursive: true, force: true });

@@ -5,13 +5,12 @@ import type { Work } from './miner-work.ts';
 const SLICE_MS = 8;
 const PAUSE_MS = 10;
 const BATCH = 32;
-/** A slice that came late catches up at most this much, so that the rate after a stall is never above the throttle for long. */
-const CATCH_UP_MS = 100;
 const NONCES = 2 ** 32;
 
 /** Hashes done and the time they were allowed to take. */
 export class Hasher {
   readonly #throttle_hs: number;
+  readonly #catchUpMs: number;
   readonly #onShare: (work: Work, nonce: number, digest: Buffer) => void;
   #work: Work | null = null;
   #topLimit = 0;
@@ -21,9 +20,16 @@ export class Hasher {
   #budget = 0;
   #hashes = 0;
 
-  /** `throttle_hs` 0 = no limit. `onShare` hears of every hash below the work's limit. */
-  constructor(throttle_hs: number, onShare: (work: Work, nonce: number, digest: Buffer) => void) {
-    this.#throttle_hs = throttle_hs;
+  /**
+   * `throttle_hs` 0 = no limit. A slice that came late catches up at most `catchUpMs`: after a longer stall the time is lost, and the
+   * rate is never above the throttle for longer. `onShare` hears of every hash below the work's limit.
+   */
+  constructor(
+    o: { throttle_hs: number; catchUpMs: number },
+    onShare: (work: Work, nonce: number, digest: Buffer) => void,
+  ) {
+    this.#throttle_hs = o.throttle_hs;
+    this.#catchUpMs = o.catchUpMs;
     this.#onShare = onShare;
   }
 
@@ -54,7 +60,7 @@ export class Hasher {
     const isFree = this.#throttle_hs === 0;
     const earned = ((nowMs - this.#lastMs) / 1000) * this.#throttle_hs;
     this.#lastMs = nowMs;
-    this.#budget = isFree ? Infinity : Math.min(this.#budget + earned, (CATCH_UP_MS / 1000) * this.#throttle_hs);
+    this.#budget = isFree ? Infinity : Math.min(this.#budget + earned, (this.#catchUpMs / 1000) * this.#throttle_hs);
     while (this.#work !== null && this.#budget >= 1 && performance.now() - nowMs < SLICE_MS) {
       const count = Math.min(BATCH, Math.floor(this.#budget));
       for (let done = 0; done < count && this.#work !== null; done += 1) this.#one(this.#work);

@@ -17,6 +17,7 @@ describe('practice miner flags', () => {
       api: { host: '127.0.0.1', port: 4444 },
       averageWindow_s: 30,
       throttle_hs: 150_000,
+      catchUpMs: 100,
       inflate: 1,
     });
   });

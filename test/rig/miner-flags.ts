@@ -20,6 +20,8 @@ export interface MinerFlags {
   averageWindow_s: number;
   /** 0 = as fast as one core goes. */
   throttle_hs: number;
+  /** Of the time in which it got no processor so much is made up for; the rest is lost. */
+  catchUpMs: number;
   inflate: number;
   dagMs: number;
   gpus: number;
@@ -55,6 +57,7 @@ const POOL_FLAGS = new Set(['url', 'user', 'pass']);
 
 const PRACTICE_FLAGS = {
   'throttle-hs': 'N     hashes per second, really; 0 = no limit (default 150000)',
+  'catch-up-ms': 'N     makes up for so much time without a processor, at most (default 100)',
   inflate: 'F         claims F times the real rate in the API and the log (default 1)',
   'dag-ms': 'N          hashes nothing for so long at the start, as a DAG would (default 1500)',
   gpus: 'N            rows of made-up GPUs in the API (default 1)',
@@ -151,6 +154,7 @@ export function parseMinerFlags(
     api: api === '0' ? null : endpoint(api, '--api-bind-http'),
     averageWindow_s: average >= 1 ? average : 60,
     throttle_hs: number('throttle-hs', 150_000),
+    catchUpMs: number('catch-up-ms', 100),
     inflate: number('inflate', 1),
     dagMs: number('dag-ms', 1500),
     gpus: Math.min(32, Math.floor(number('gpus', 1))),

@@ -22,7 +22,7 @@ function mine(flags: MinerFlags): void {
   let phase: 'waiting' | 'dag' | 'hashing' | 'stalled' = 'waiting';
   let hashingFromMs: number | null = null;
 
-  const hasher = new Hasher(flags.throttle_hs, (found, nonce, digest) => {
+  const hasher = new Hasher(flags, (found, nonce, digest) => {
     shares.lastSubmit_s = Math.floor(Date.now() / 1000);
     shares.lastHashes = found.shareHashes;
     client.submit(found, nonce, digest);

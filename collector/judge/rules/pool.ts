@@ -5,7 +5,8 @@ import { duration, percent, verdict, type Rule } from './rule.ts';
 
 /**
  * Pools' figures lag by minutes, and an API may be wrong for everybody. So: three answers in a row over this long, each of which credits
- * others of ours with work, while shares were accepted for longer than any lag before the first of them.
+ * others of ours with work, while shares were accepted for longer than any lag before the first of them. An answer that does not tell
+ * of when it is may be any old one, kept by a cache since before this worker began: it is no evidence.
  */
 const ABSENT_FIGURES = 3;
 const ABSENT_SPAN_MS = 2_700_000;
@@ -26,7 +27,7 @@ export const notAtPool: Rule = (facts) => {
   if (oldest === undefined || absent.length < ABSENT_FIGURES || newest.at_ms - oldest.at_ms < ABSENT_SPAN_MS)
     return null;
   // A list that never moves is an old one.
-  if (newest.as_of_ms !== null && newest.as_of_ms === oldest.as_of_ms) return null;
+  if (newest.as_of_ms === oldest.as_of_ms) return null;
   const pools = new Set(shares.flatMap(({ at_ms, record }) => (at_ms >= oldest.at_ms - LAG_MS && record.accepted > 0 ? [record.pool] : []))); // prettier-ignore
   // It has moved between pools: the list may be another's.
   if (pools.size !== 1) return null;
@@ -43,7 +44,7 @@ export const notAtPool: Rule = (facts) => {
 };
 
 function isAbsence(figure: MachineFacts['pool_figures'][number]): boolean {
-  const isFresh = figure.as_of_ms === null || figure.at_ms - figure.as_of_ms <= AS_OF_MAX_AGE_MS;
+  const isFresh = figure.as_of_ms !== null && figure.at_ms - figure.as_of_ms <= AS_OF_MAX_AGE_MS;
   const isNothing = !figure.listed || figure.pool_hs === 0;
   const hasOldShare = figure.last_share_ms === null || figure.at_ms - figure.last_share_ms > LAG_MS;
   return isFresh && isNothing && hasOldShare && figure.others > 0;
