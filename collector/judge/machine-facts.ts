@@ -41,6 +41,8 @@ export interface MachineFacts {
     reject_share: number | null;
     /** Share of the other workers that fell silent within ten minutes of this one; null: there are none. */
     silent_share: number | null;
+    /** Share of those whose shares the same pool's API should credit now, and does not; null: there are none, or it is not known yet. */
+    absent_share: number | null;
   };
   /** Earlier orders on the same server that were advised to be cancelled, or worse. */
   earlier_bad_orders: number;

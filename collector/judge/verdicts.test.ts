@@ -237,6 +237,14 @@ describe('what the pool says', () => {
     expect(said(pool_figures)).toEqual([]);
   });
 
+  it.each([
+    ['half of the others are missing too', 0.5],
+    ['nobody knows yet whether others are', null],
+  ])('nor where %s', (_, absent_share) => {
+    const peers = { reject_share: null, silent_share: null, absent_share };
+    expect(names({ facts: { pool_figures: figures(), peers } })).toEqual([]);
+  });
+
   it('nor while the relay saw few shares, or the machine moved between pools', () => {
     const facts = { pool_figures: figures() };
     expect(names({ facts: { ...facts, ...changed('shares', 2 * HOUR, () => ({ accepted: 0 })) } })).toEqual([]);
@@ -255,7 +263,10 @@ describe('what the pool says', () => {
     ]);
     expect(rejecting({ accepted: 10, rejected: 1 })).toMatchObject([{ verdict: 'rejects', confidence: 0.8 }]);
     expect(rejecting({ accepted: 2, stale: 1 })).toMatchObject([{ blame: 'path' }]);
-    const common = rejecting({ accepted: 2, rejected: 1 }, { reject_share: 0.3, silent_share: null });
+    const common = rejecting(
+      { accepted: 2, rejected: 1 },
+      { reject_share: 0.3, silent_share: null, absent_share: null },
+    );
     expect(common).toMatchObject([{ verdict: 'rejects', confidence: 0.5, blame: 'path' }]);
   });
 });
@@ -282,7 +293,7 @@ describe('staying', () => {
     expect(told(31 * MIN)).toMatchObject([{ confidence: 0.95, blame: 'host' }]);
     expect(told(HOUR, { listening_since_ms: NOW_MS - MIN })).toEqual([]);
     expect(told(HOUR, { order: order({ ended_at: new Date(NOW_MS - HOUR).toISOString() }) })).toEqual([]);
-    expect(told(HOUR, { peers: { reject_share: null, silent_share: 0.8 } })).toMatchObject([
+    expect(told(HOUR, { peers: { reject_share: null, silent_share: 0.8, absent_share: null } })).toMatchObject([
       { blame: 'owner', confidence: 0.3 },
     ]);
     const figure = {

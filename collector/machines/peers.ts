@@ -3,6 +3,7 @@ import { devFee } from '../judge/dev-fees.ts';
 import { rateOf } from '../judge/exposure.ts';
 import type { FleetSample } from '../judge/fleet-rates.ts';
 import type { MachineFacts } from '../judge/machine-facts.ts';
+import { isAbsence } from '../judge/rules/pool.ts';
 import type { Heard } from '../store/machine-store.ts';
 
 /** A worker's answered shares of the last hour, and where it sent them. */
@@ -12,6 +13,10 @@ export interface Answered {
   miner: string | null;
   bad: number;
   answered: number;
+  /** The pool's API that told of it last; null: none did, or not lately. */
+  api: string | null;
+  /** Whether that API credits it with nothing although its relay saw shares accepted. */
+  is_absent: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -20,14 +25,16 @@ const TOGETHER_MS = 600_000;
 /** Silent: reports come every 15 s, and each round of an outage has its retries. */
 const SILENT_MS = 300_000;
 
-export function answeredOf({ worker, shares, hashrate, now_ms }: MachineFacts): Answered {
+export function answeredOf({ worker, shares, hashrate, now_ms, pool_figures }: MachineFacts): Answered {
   const sum = { worker, pool: shares.at(-1)?.record.pool ?? null, miner: hashrate.at(-1)?.record.miner ?? null };
   let [bad, answered] = [0, 0];
   for (const { record } of shares.filter(({ at_ms }) => now_ms - at_ms <= HOUR_MS)) {
     bad += record.rejected + record.stale;
     answered += record.rejected + record.stale + record.accepted;
   }
-  return { ...sum, bad, answered };
+  const figure = pool_figures.find(({ at_ms }) => now_ms - at_ms <= HOUR_MS);
+  const api = answered > bad ? (figure?.api ?? null) : null;
+  return { ...sum, bad, answered, api, is_absent: figure !== undefined && isAbsence(figure) };
 }
 
 /** `answered` and `heard` are of the whole fleet, this worker among them. */
@@ -35,7 +42,18 @@ export function peersOf(
   worker: string,
   o: { answered: ReadonlyMap<string, Answered>; heard: readonly Heard[]; now_ms: number },
 ): MachineFacts['peers'] {
-  return { reject_share: rejectShare(worker, o.answered), silent_share: silentShare(worker, o.heard, o.now_ms) };
+  return {
+    reject_share: rejectShare(worker, o.answered),
+    silent_share: silentShare(worker, o.heard, o.now_ms),
+    absent_share: absentShare(worker, o.answered),
+  };
+}
+
+function absentShare(worker: string, fleet: ReadonlyMap<string, Answered>): number | null {
+  const api = fleet.get(worker)?.api ?? null;
+  if (api === null) return null;
+  const others = [...fleet.values()].filter((other) => other.worker !== worker && other.api === api);
+  return others.length === 0 ? null : others.filter(({ is_absent }) => is_absent).length / others.length;
 }
 
 function rejectShare(worker: string, fleet: ReadonlyMap<string, Answered>): number | null {

@@ -88,7 +88,7 @@ export function machineFacts(plan: Plan = {}): MachineFacts {
     ...{ host, hashrate, shares, gpu, events: plan.events ?? [] },
     exposure: exposureOf({ shares, hashrate, troubles: [] }),
     ...{ delivered, pool_figures: [], expectation: null },
-    peers: { reject_share: null, silent_share: null },
+    peers: { reject_share: null, silent_share: null, absent_share: 0 },
     earlier_bad_orders: 0,
     ...plan.facts,
   };

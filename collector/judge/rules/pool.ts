@@ -6,7 +6,8 @@ import { duration, percent, verdict, type Rule } from './rule.ts';
 /**
  * Pools' figures lag by minutes, and an API may be wrong for everybody. So: three answers in a row over this long, each of which credits
  * others of ours with work, while shares were accepted for longer than any lag before the first of them. An answer that does not tell
- * of when it is may be any old one, kept by a cache since before this worker began: it is no evidence.
+ * of when it is may be any old one, kept by a cache since before this worker began: it is no evidence. Nor is a list that misses half of
+ * ours: it is cut off, or has other names for them.
  */
 const ABSENT_FIGURES = 3;
 const ABSENT_SPAN_MS = 2_700_000;
@@ -15,11 +16,13 @@ const AS_OF_MAX_AGE_MS = 1_800_000;
 const FIGURE_FRESH_MS = 1_800_000;
 /** Shares that the relay saw accepted before and during the answers, each. */
 const SHARES_MIN = 20;
+const ABSENT_SHARE_MAX = 0.5;
 
 /** The relay saw shares accepted, and the pool knows of none: the relay runs on the host's machine. */
 export const notAtPool: Rule = (facts) => {
-  const { pool_figures: figures, shares, now_ms } = facts;
+  const { pool_figures: figures, shares, now_ms, peers } = facts;
   const [newest] = figures;
+  if (peers.absent_share === null || peers.absent_share >= ABSENT_SHARE_MAX) return null;
   if (newest === undefined || now_ms - newest.at_ms > FIGURE_FRESH_MS) return null;
   const firstGood = figures.findIndex((figure) => !isAbsence(figure) || figure.api !== newest.api);
   const absent = firstGood === -1 ? figures : figures.slice(0, firstGood);
@@ -43,7 +46,8 @@ export const notAtPool: Rule = (facts) => {
   ]);
 };
 
-function isAbsence(figure: MachineFacts['pool_figures'][number]): boolean {
+/** Whether an answer, of its moment, knows nothing of the worker's work. */
+export function isAbsence(figure: MachineFacts['pool_figures'][number]): boolean {
   const isFresh = figure.as_of_ms !== null && figure.at_ms - figure.as_of_ms <= AS_OF_MAX_AGE_MS;
   const isNothing = !figure.listed || figure.pool_hs === 0;
   const hasOldShare = figure.last_share_ms === null || figure.at_ms - figure.last_share_ms > LAG_MS;

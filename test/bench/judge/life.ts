@@ -151,7 +151,7 @@ class Records {
       gpu: heard(gpuRecords(now_ms, this.#cards)),
       exposure: { windows: heard([...this.#old, ...this.#windows]) as ExposureWindow[], excused_ms: this.#excused },
       ...{ delivered: this.#delivered, pool_figures: [], expectation: null, earlier_bad_orders: 0 },
-      peers: { reject_share: null, silent_share: null },
+      peers: { reject_share: null, silent_share: null, absent_share: null },
     };
     return { ...facts, expectation: expectationOf(facts, { own: this.#o.own, fleet: [] }) };
   }
