@@ -2,6 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { DATABASE_FILE } from '../../collector/main.ts';
+import { openSqliteStore } from '../../collector/store/sqlite.ts';
+import { machineRowOf } from '../../test/fakes/machines.ts';
 import { Blacklist } from '../../wire/blacklist.ts';
 import { run } from './blacklist.ts';
 
@@ -69,4 +72,29 @@ it('says what is wrong with a call and with a file, and keeps nothing of it', as
     expect(err.join('\n')).toContain(complaint);
   }
   expect(await exported()).toEqual({ v: 1, servers: [], hosts: [] });
+});
+
+it('adds what the judge advises, once', async () => {
+  expect(await blacklist('list')).toBe(0);
+  const store = openSqliteStore(join(dir, 'data', DATABASE_FILE));
+  const rows = [
+    machineRowOf('rig-1', { advice: 'blacklist', server: 4711, host: '82' }),
+    machineRowOf('rig-2', { advice: 'cancel', server: 4712, host: '82', against_host: true }),
+    machineRowOf('rig-3', { advice: 'cancel', server: 4713, host: '83' }),
+  ];
+  await store.machines.keepAdvice(
+    rows.map((row) => ({ machine: row.worker, at_ms: Date.parse(row.at), body: JSON.stringify(row) })),
+    [],
+  );
+  await store.close();
+  for (const added of ['added 1 server and 1 host', 'added 0 servers and 0 hosts']) {
+    out = [];
+    expect(await blacklist('add', '--advised')).toBe(0);
+    expect(out).toEqual([added]);
+  }
+  const list = await exported();
+  expect(list.servers).toMatchObject([
+    { id: 4711, reason: 'by the judge: its shares prove less than can be expected' },
+  ]);
+  expect(list.hosts).toMatchObject([{ id: '82' }]);
 });

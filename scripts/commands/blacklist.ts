@@ -6,11 +6,13 @@ import { join, resolve } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import * as z from 'zod';
 import { DATABASE_FILE } from '../../collector/main.ts';
+import { MachineBoard } from '../../collector/machines/board.ts';
 import type { MachineStore } from '../../collector/store/machine-store.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
 import { makeDir } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno, messageOf } from '../../platform/errors.ts';
 import { BLACKLIST_MAX_BYTES, Blacklist } from '../../wire/blacklist.ts';
+import { MACHINE_VERDICT_WORDS } from '../../wire/machine-names.ts';
 import { HostId, ServerId } from '../../wire/orders.ts';
 
 export const summary = 'servers and hosts that get no order any more';
@@ -18,6 +20,7 @@ export const summary = 'servers and hosts that get no order any more';
 const HELP = `spotrig blacklist: the market's servers and hosts (their owners) that get no order any more
 
   blacklist add --server N [--host ID] [--reason TEXT]   both may be given again
+  blacklist add --advised                                every server and host that the judge says so of
   blacklist remove --server N [--host ID]
   blacklist import FILE                                  add all of a file, as export writes it (- for standard input)
   blacklist export                                       print the whole list as JSON: what \`order --blacklist FILE\` takes
@@ -33,6 +36,7 @@ Exit code: 0; 1 where it failed, or where nothing of what was to be removed was 
 const OPTIONS = {
   server: { type: 'string', multiple: true, default: [] },
   host: { type: 'string', multiple: true, default: [] },
+  advised: { type: 'boolean', default: false },
   reason: { type: 'string', default: 'by hand' },
   data: { type: 'string', default: './var/collector' },
   json: { type: 'boolean', default: false },
@@ -88,6 +92,7 @@ function actionOf(
     throw new UsageError(`${rest.at(-1) ?? ''}: not understood; see --help`);
   switch (name) {
     case 'add':
+      if (flags.advised) return addAdvised;
       return (machines) => add(machines, namedIn(flags), flags.reason);
     case 'remove':
       return (machines) => remove(machines, namedIn(flags));
@@ -136,6 +141,27 @@ async function add(
     hosts: named.hosts.map((id) => ({ id, reason, at })),
   };
   checked({ v: 1, ...entries }, '--reason');
+  await machines.addToBlacklist(entries);
+  return { text: `added ${countOf(entries)}`, json: entries };
+}
+
+/** Those that are to be had no more by the last finding, with the words of what led to it. */
+async function addAdvised(machines: MachineStore): Promise<Outcome> {
+  const { machines: rows, hosts } = (await MachineBoard.load(machines)).answer(true);
+  const known = await machines.blacklist();
+  const at = new Date().toISOString();
+  const entries = {
+    servers: rows.flatMap(({ advice, server, because }) => {
+      if (advice !== 'blacklist' || server === null || known.servers.some(({ id }) => id === server)) return [];
+      return [
+        { id: server, reason: `by the judge: ${because.map((name) => MACHINE_VERDICT_WORDS[name]).join('; ')}`, at },
+      ];
+    }),
+    hosts: hosts.flatMap(({ advice, host, bad, judged }) => {
+      if (advice !== 'blacklist' || known.hosts.some(({ id }) => id === host)) return [];
+      return [{ id: host, reason: `by the judge: ${bad} of ${judged} judged servers count against it`, at }];
+    }),
+  };
   await machines.addToBlacklist(entries);
   return { text: `added ${countOf(entries)}`, json: entries };
 }
