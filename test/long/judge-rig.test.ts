@@ -82,10 +82,9 @@ it(
     };
     const bad = await until('both verdicts of the throttled miner', VERDICTS_WITHIN_MS, async () => {
       const found = (await rows()).get(LIAR);
-      const names = found?.because ?? [];
-      return found !== undefined && names.includes('slow_delivered') && names.includes('claims_too_much')
-        ? found
-        : null;
+      // Before they are sure they are told as suspicions.
+      const sure = found?.verdicts.filter(({ confidence }) => confidence >= 0.99).map(({ verdict }) => verdict) ?? [];
+      return found !== undefined && sure.includes('slow_delivered') && sure.includes('claims_too_much') ? found : null;
     });
     const good = (await rows()).get(HONEST);
     console.log([good, bad].map(inWords).join('\n'));
