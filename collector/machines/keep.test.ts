@@ -62,10 +62,12 @@ async function run(worker: string, o: { hours: number; claims?: number; delivers
   return found;
 }
 
-async function round(listening_since_ms = 0): Promise<void> {
+const NOBODY = { samples: [], answered: new Map() };
+
+async function round(listening_since_ms = 0, fleet: typeof NOBODY | null = NOBODY): Promise<void> {
   const judging = judgeRound(
     { store, board, clock, logger, own: [], settings: SEQUENTIAL, signal: new AbortController().signal },
-    { fleet: { samples: [], answered: new Map() }, listening_since_ms },
+    { fleet, listening_since_ms },
   );
   let isDone = false;
   void judging.finally(() => (isDone = true)).catch(() => {});
@@ -175,6 +177,14 @@ describe('a machine under an order', () => {
     await round(0);
     expect(board.row('rig-1')?.verdicts).toMatchObject([{ verdict: 'no_hello' }]);
   });
+});
+
+it('says nothing of anybody before it has seen all of them once', async () => {
+  await run('rig-1', { hours: 1, delivers: 0.2, claims: 0.2 });
+  await clock.advance(3_600_000);
+  await round(0, null);
+  expect(board.rows()).toEqual([]);
+  expect(await changes()).toEqual([]);
 });
 
 it('judges a worker without an order by what it has itself', async () => {

@@ -45,7 +45,8 @@ interface Fleet {
 export async function keepJudgingMachines(o: KeepOptions): Promise<void> {
   const { clock, logger, signal } = o;
   const listening_since_ms = clock.nowMs();
-  let fleet: Fleet = { samples: [], answered: new Map() };
+  // The first round only learns: who knows nothing of the others would blame a machine for what all of them have.
+  let fleet: Fleet | null = null;
   while (!signal.aborted) {
     try {
       fleet = await judgeRound(o, { fleet, listening_since_ms });
@@ -60,10 +61,10 @@ export async function keepJudgingMachines(o: KeepOptions): Promise<void> {
   }
 }
 
-/** Judges every machine once. */
+/** Judges every machine once; without a `fleet`, only learns what one is. */
 export async function judgeRound(
   o: KeepOptions,
-  { fleet, listening_since_ms }: { fleet: Fleet; listening_since_ms: number },
+  { fleet, listening_since_ms }: { fleet: Fleet | null; listening_since_ms: number },
 ): Promise<Fleet> {
   const { board, clock, signal, store } = o;
   const heard = await store.machines.heard();
@@ -75,17 +76,17 @@ export async function judgeRound(
     const now_ms = clock.nowMs();
     const { worker, order } = subject;
     const facts = await gatherFacts(store, subject, {
-      ...{ now_ms, listening_since_ms, known: { own: o.own, fleet: fleet.samples } },
-      peers: peersOf(worker, { answered: fleet.answered, heard, now_ms }),
+      ...{ now_ms, listening_since_ms, known: { own: o.own, fleet: fleet?.samples ?? [] } },
+      peers: peersOf(worker, { answered: fleet?.answered ?? new Map(), heard, now_ms }),
       earlier_bad_orders: order === null ? 0 : board.earlierBadOrders(order.server, order.placed_at),
     });
     const sample = fleetSampleOf(facts);
     if (sample !== null) learned.samples.push(sample);
     learned.answered.set(worker, answeredOf(facts));
-    await board.put(machineRow(facts, adviseMachine(facts, o.settings), board.row(worker)));
+    if (fleet !== null) await board.put(machineRow(facts, adviseMachine(facts, o.settings), board.row(worker)));
     await clock.sleep(Math.max(PAUSE_MIN_MS, (clock.monoMs() - began) * PAUSE_SHARE), signal);
   }
-  await board.finishRound(clock.nowMs());
+  if (fleet !== null) await board.finishRound(clock.nowMs());
   return learned;
 }
 
