@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 // unit: pure logic beside its source. integration: real processes and sockets on loopback, the built file among them; one file
 // at a time, because they measure and the machine may have two cores. long: the same, for what takes too long for every `npm test`,
 // or needs the real frp, which Go has to build first.
+// beside: what takes minutes and does not mind what else runs; it goes on while the long ones and the lab do.
 // lab: with a real Docker engine or network namespaces.
 export default defineConfig({
   test: {
@@ -11,11 +12,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['**/*.test.ts', '**/*.test.tsx'],
-          exclude: ['node_modules/**', 'dist/**', 'test/{integration,long,lab}/**'],
+          exclude: ['node_modules/**', 'dist/**', 'test/{integration,long,beside,lab}/**'],
           testTimeout: 20_000,
         },
       },
-      ...['integration', 'long'].map((name) => ({
+      ...['integration', 'long', 'beside'].map((name) => ({
         test: {
           name,
           include: [`test/${name}/**/*.test.ts`],

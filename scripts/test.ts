@@ -17,7 +17,10 @@ if (process.argv.includes('--lab')) {
   const isCi = process.env['CI'] === 'true';
   const missing = await frpMissing();
   if (missing !== null) console.log(`tests with the real frp ${isCi ? 'cannot run' : 'skipped'}: ${missing}`);
+  // Minutes of waiting, and of computing that nobody waits for.
+  const beside = runProjects('beside', ['beside'], { beside: true });
   counts.push(await runProjects('long', ['long']));
   counts.push(await runLab());
+  counts.push(await beside);
 }
 close(sum(counts));

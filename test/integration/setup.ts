@@ -1,4 +1,4 @@
-// Builds what the integration tests boot: the release and the page, once for all of them.
+// Builds what the tests of a project boot: the release and the page, once for all of them.
 import type { TestProject } from 'vitest/node';
 import { buildPage } from '../../scripts/release/page.ts';
 import { buildRelease } from '../../scripts/release/release.ts';
@@ -10,10 +10,10 @@ declare module 'vitest' {
   }
 }
 
-const OUT = '.cache/test-release';
-
 export async function setup(project: TestProject): Promise<void> {
-  await buildRelease({ out: OUT, xz: 'cached', log: () => undefined });
-  await buildPage({ out: `${OUT}/page` });
-  project.provide('releaseDir', OUT);
+  // A folder for each project: one may run beside another.
+  const out = `.cache/test-release/${project.name}`;
+  await buildRelease({ out, xz: 'cached', log: () => undefined });
+  await buildPage({ out: `${out}/page` });
+  project.provide('releaseDir', out);
 }
