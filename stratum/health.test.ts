@@ -29,6 +29,17 @@ describe('EndpointHealth', () => {
     expect(health.illUntilMs).toBe(30 + 2 * calmMs);
   });
 
+  it('begins to count anew after it served for long, however it fails then', () => {
+    const health = new EndpointHealth();
+    for (let i = 0; i < 5; i += 1) health.failed(i, 'connection_refused');
+    health.served(10);
+    health.failed(10 + calmMs, 'silent');
+    expect(health.illUntilMs).toBe(10 + 2 * calmMs);
+    health.served(20 + calmMs);
+    health.failed(19 + 2 * calmMs, 'silent');
+    expect(health.illUntilMs).toBe(19 + 4 * calmMs);
+  });
+
   it('forgives one end of a long session within the calm time', () => {
     const health = new EndpointHealth();
     health.ended(0, servedMs, 'eof_error');

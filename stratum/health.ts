@@ -52,6 +52,9 @@ export class EndpointHealth {
   /** It could not be dialled, did not answer, went silent, or refused the login. */
   failed(nowMs: number, trouble: Trouble): void {
     const { calmMs, calmMaxMs, retryMs, retryMaxMs } = this.#t;
+    // A freeze after hours of service is no failure in a row with those of the boot.
+    const servedMs = this.trouble === null && this.sinceMs !== null ? nowMs - this.sinceMs : 0;
+    if (servedMs >= calmMs) this.#inARow = 0;
     const factor = 2 ** Math.min(this.#inARow, 30);
     this.#failedMs = nowMs;
     this.illUntilMs = nowMs + Math.min(calmMs * factor, calmMaxMs);
