@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 // unit: pure logic beside its source. integration: real processes and sockets on loopback, the built file among them; one file
 // at a time, because they measure and the machine may have two cores. long: the same, for what takes too long for every `npm test`,
 // or needs the real frp, which Go has to build first.
-// beside: what takes minutes and does not mind what else runs; it goes on while the long ones and the lab do.
-// lab: with a real Docker engine or network namespaces.
+// lab: with a real Docker engine or network namespaces. images: with an engine too, but nothing of it measures.
+// beside: what takes minutes and does not mind what else runs. It goes on, after the images, while the long ones and the lab do.
 export default defineConfig({
   test: {
     projects: [
@@ -26,15 +26,16 @@ export default defineConfig({
           hookTimeout: 120_000,
         },
       })),
-      {
+      ...['lab', 'images'].map((name) => ({
         test: {
-          name: 'lab',
-          include: ['test/lab/**/*.test.ts'],
+          name,
+          include: name === 'lab' ? ['test/lab/**/*.test.ts'] : ['test/lab/image/*.test.ts'],
+          exclude: name === 'lab' ? ['test/lab/image/**'] : [],
           fileParallelism: false,
           testTimeout: 300_000,
           hookTimeout: 600_000,
         },
-      },
+      })),
     ],
   },
 });

@@ -2,7 +2,7 @@
 // With --lab the long tests (the real frp among them) and the lab (a real Docker engine, see scripts/lab.ts) follow, and the last
 // line counts all.
 import { frpMissing } from '../test/frp/binaries.ts';
-import { runLab } from './lab.ts';
+import { NO_LAB, openLab } from './lab.ts';
 import { close, runProjects, runShown, sum, type Counts } from './vitest.ts';
 
 /** What only computes. The integration tests wait most of the time, so it runs beside them. */
@@ -17,10 +17,15 @@ if (process.argv.includes('--lab')) {
   const isCi = process.env['CI'] === 'true';
   const missing = await frpMissing();
   if (missing !== null) console.log(`tests with the real frp ${isCi ? 'cannot run' : 'skipped'}: ${missing}`);
-  // Minutes of waiting, and of computing that nobody waits for.
-  const beside = runProjects('beside', ['beside'], { beside: true });
+  const lab = await openLab();
+  // What nobody waits for: building images, and minutes of waiting and computing.
+  const beside = (async () => [
+    lab === null ? NO_LAB : await runProjects('images', ['images'], { beside: true }),
+    await runProjects('beside', ['beside'], { beside: true }),
+  ])();
   counts.push(await runProjects('long', ['long']));
-  counts.push(await runLab());
-  counts.push(await beside);
+  if (lab !== null) counts.push(await runProjects('lab', ['lab']));
+  counts.push(...(await beside));
+  lab?.stop();
 }
 close(sum(counts));
