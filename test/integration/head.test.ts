@@ -438,7 +438,12 @@ describe('two heads at once', () => {
       expect(await rig.list('home/artifacts'), where).toEqual(
         [release.digest('payload'), await runtimeOf(rig)].toSorted(),
       );
-      expect(await rig.list('home/partial'), where).toEqual([]);
+      // A kill between an artefact's rename and the removal of what it came of leaves that, whole; Node's store takes it away.
+      const whole = ['payload', 'Node runtime', 'gzip'].map((word) => release.digest(word));
+      expect(
+        (await rig.list('home/partial')).filter((name) => !whole.includes(name)),
+        where,
+      ).toEqual([]);
       await rig.destroy();
       rigs.splice(rigs.indexOf(rig), 1);
     }
