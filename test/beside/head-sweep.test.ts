@@ -32,7 +32,7 @@ it('boots from damage at every 11th byte of the head and 46 bytes of the payload
   const result = await runSweep({ ...o, forms: FORMS, parallel: 4 });
   expect(result.violations, `npm run sweep -- --step 11 --payload 46 --seed ${o.seed}`).toEqual([]);
   expect(result.cases).toBeGreaterThan(2000);
-}, 600_000);
+}, 1_200_000);
 
 it(`mines after each of ${BOOTS} cuts`, async () => {
   const seed = randomInt(2 ** 31);
@@ -56,7 +56,7 @@ it(`mines after each of ${BOOTS} cuts`, async () => {
     );
     expect(await fleet.tree.miners()).toHaveLength(1);
   }
-}, 600_000);
+}, 1_200_000);
 
 async function payloadDigest(): Promise<string> {
   const { files } = JSON.parse(await readFile(join(OUT, 'manifest.json'), 'utf8')) as {
