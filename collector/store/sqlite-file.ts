@@ -1,6 +1,6 @@
 // Opens the SQLite file, brings its schema up to date, and wraps what the engine throws.
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { SpotrigError } from '../../platform/errors.ts';
 import { MIGRATIONS } from './migrations.ts';
 
@@ -79,4 +79,21 @@ function migrate(db: DatabaseSync): void {
     for (const step of MIGRATIONS.slice(version)) db.exec(step);
     if (version < MIGRATIONS.length) db.exec(`PRAGMA user_version = ${MIGRATIONS.length}`);
   });
+}
+
+/** What a part of the store works with. */
+export interface StoreParts {
+  db: DatabaseSync;
+  /** Runs in the next group commit. */
+  write<T>(run: () => T): Promise<T>;
+  read<T>(run: () => T): Promise<T>;
+}
+
+/** Compiles every statement of a list by name, once. */
+export function compiled<K extends string>(
+  db: DatabaseSync,
+  sql: Readonly<Record<K, string>>,
+): Record<K, StatementSync> {
+  const all = Object.entries<string>(sql).map(([name, text]) => [name, db.prepare(text)] as const);
+  return Object.fromEntries(all) as Record<K, StatementSync>;
 }

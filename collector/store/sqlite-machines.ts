@@ -1,5 +1,5 @@
 // Machines over time, on SQLite.
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { StatementSync } from 'node:sqlite';
 import type { Blacklist } from '../../wire/blacklist.ts';
 import type { OrderRegistration } from '../../wire/orders.ts';
 import type { PoolFigure } from '../pool-api/figures.ts';
@@ -16,6 +16,7 @@ import {
 } from './machine-store.ts';
 import { NO_SHARES, type SharesSums } from './store.ts';
 import { ROLLUP_KINDS, type RollupRecord, addToRollup, emptyRollup, spanStart } from './rollup-sums.ts';
+import { type StoreParts, compiled } from './sqlite-file.ts';
 
 const SUMS = [
   ...['claimed_sum_hs', 'claimed_n', 'records', 'window_ms', 'connected_ms', 'work_hashes', 'work_sq_hashes2'],
@@ -129,21 +130,13 @@ interface BlackRow {
 }
 type FigureRow = Omit<PoolFigure, 'listed'> & { listed: 0 | 1 };
 
-export interface MachinesOptions {
-  db: DatabaseSync;
-  /** Runs in the next group commit. */
-  write<T>(run: () => T): Promise<T>;
-  read<T>(run: () => T): Promise<T>;
-}
-
 export class SqliteMachines implements MachineStore {
-  readonly #o: MachinesOptions;
+  readonly #o: StoreParts;
   readonly #sql: Record<keyof typeof SQL, StatementSync>;
 
-  constructor(o: MachinesOptions) {
+  constructor(o: StoreParts) {
     this.#o = o;
-    const compiled = Object.entries(SQL).map(([name, sql]) => [name, o.db.prepare(sql)] as const);
-    this.#sql = Object.fromEntries(compiled) as Record<keyof typeof SQL, StatementSync>;
+    this.#sql = compiled(o.db, SQL);
   }
 
   rollUp(max_records: number): Promise<number> {

@@ -1,10 +1,11 @@
 // Reachability on SQLite.
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import type { ControlSample, ReachabilityRecord } from '../../wire/reachability.ts';
 import type { Verdict } from '../../wire/verdict.ts';
 import type { Finding, NewestQuery, NewVerdict, SampleStore, StoredSample } from './sample-store.ts';
 import { timedOf } from './sqlite-statements.ts';
 import type { Timed } from './store.ts';
+import { type StoreParts, compiled } from './sqlite-file.ts';
 
 interface SampleRow {
   sample_id: number;
@@ -56,21 +57,13 @@ const SQL = {
     (SELECT worker_no, target FROM reachability_latest WHERE at_ms < ? LIMIT ?)`,
 } as const;
 
-export interface SamplesOptions {
-  db: DatabaseSync;
-  /** Runs in the next group commit. */
-  write<T>(run: () => T): Promise<T>;
-  read<T>(run: () => T): Promise<T>;
-}
-
 export class SqliteSamples implements SampleStore {
-  readonly #o: SamplesOptions;
+  readonly #o: StoreParts;
   readonly #sql: Record<keyof typeof SQL, StatementSync>;
 
-  constructor(o: SamplesOptions) {
+  constructor(o: StoreParts) {
     this.#o = o;
-    const compiled = Object.entries(SQL).map(([name, sql]) => [name, o.db.prepare(sql)] as const);
-    this.#sql = Object.fromEntries(compiled) as Record<keyof typeof SQL, StatementSync>;
+    this.#sql = compiled(o.db, SQL);
   }
 
   /** Adds a record of a report, inside the report's own write. */

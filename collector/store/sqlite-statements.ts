@@ -1,6 +1,7 @@
 // The statements of the SQLite store, compiled once, and the shapes of the rows they answer.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { LifecycleRecord } from '../../wire/records.ts';
+import { compiled } from './sqlite-file.ts';
 import type { StoredEvent, Timed } from './store.ts';
 
 /** A stored record. */
@@ -126,8 +127,7 @@ const SQL = {
 
 /** Compiles every statement. */
 export function statements(db: DatabaseSync): Record<keyof typeof SQL, StatementSync> {
-  const compiled = Object.entries(SQL).map(([name, sql]) => [name, db.prepare(sql)] as const);
-  return Object.fromEntries(compiled) as Record<keyof typeof SQL, StatementSync>;
+  return compiled(db, SQL);
 }
 
 /** A stored record; its own moment is replaced by the corrected one. The edge validated the body before it was stored. */
