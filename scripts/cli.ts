@@ -1,6 +1,7 @@
 // `npx spotrig <command>`: the list of commands, and nothing else. Each command is a file under scripts/commands.
 import packageJson from '../package.json' with { type: 'json' };
 import { messageOf } from '../platform/errors.ts';
+import { EX_USAGE } from './usage.ts';
 
 interface Command {
   /** One line for the list. */
@@ -25,9 +26,6 @@ const COMMANDS: Record<string, () => Promise<Command>> = {
   blacklist: () => import('./commands/blacklist.ts'),
   image: () => import('./commands/image.ts'),
 };
-
-/** Exit code of a call that was not understood (EX_USAGE of sysexits.h). */
-const EX_USAGE = 64;
 
 /** Runs one command; prints the list for `--help` or a name it does not know. */
 export async function main(argv: readonly string[]): Promise<number> {

@@ -14,6 +14,7 @@ import { makingArguments, readMaking } from './images/labels.ts';
 import { outcomeTable, passes, pushRef, type BuiltImage } from './images/outcome.ts';
 import { standIn } from './images/stand-in.ts';
 import { buildRelease, ROOT } from './release/release.ts';
+import { EX_USAGE, UsageError } from './usage.ts';
 
 const HELP = `npm run images [-- options]: builds the worker images and checks that each fits into CCR
 
@@ -52,11 +53,8 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
-const EX_USAGE = 64;
 
 /** A call that cannot be meant; the message says what to write. */
-class UsageError extends Error {}
-
 type Flags = ReturnType<typeof readFlags>;
 
 function readFlags(argv: string[]) {

@@ -16,6 +16,7 @@ import { formatHashrate } from '../collector/page/format.ts';
 import { WorkersAnswer } from '../wire/api.ts';
 import { buildPage } from './release/page.ts';
 import { buildRelease } from './release/release.ts';
+import { EX_USAGE } from './usage.ts';
 
 const HELP = `npm start [-- options]: builds spotrig and runs the whole of it on this machine
 
@@ -35,7 +36,6 @@ const OPTIONS = {
   inflate: { type: 'string', default: '1' },
   help: { type: 'boolean', default: false },
 } as const;
-const EX_USAGE = 64;
 type Flags = ReturnType<typeof readFlags>;
 
 /** What has been started, newest last; stopped in the reverse order. */

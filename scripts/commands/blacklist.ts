@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import * as z from 'zod';
 import { DATABASE_FILE } from '../../collector/main.ts';
 import { MachineBoard } from '../../collector/machines/board.ts';
@@ -14,6 +14,7 @@ import { SpotrigError, isErrno, messageOf } from '../../platform/errors.ts';
 import { BLACKLIST_MAX_BYTES, Blacklist } from '../../wire/blacklist.ts';
 import { MACHINE_VERDICT_WORDS } from '../../wire/machine-names.ts';
 import { HostId, ServerId } from '../../wire/orders.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'servers and hosts that get no order any more';
 
@@ -50,11 +51,6 @@ interface Outcome {
   failed?: boolean;
 }
 
-const EX_USAGE = 64;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
-
 /** `spotrig blacklist …`. Resolves with the exit code. */
 export async function run(argv: string[]): Promise<number> {
   try {
@@ -75,11 +71,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parsed(argv: readonly string[]) {
-  try {
-    return parseArgs({ args: [...argv], options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 function actionOf(

@@ -1,7 +1,7 @@
 // `spotrig ccr`: the images of ours that CLORE's registry caches, and when it drops them. A list on this machine; nothing is asked of
 // the market, which has no request for it.
 import { resolve } from 'node:path';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { realClock } from '../../platform/clock.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
 import { ImageId } from '../order/body.ts';
@@ -15,6 +15,7 @@ import {
   writeLedger,
 } from '../order/ccr-ledger.ts';
 import { tableOf } from '../order/report.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'keep the list of images in CCR, and warn before it drops one';
 
@@ -39,11 +40,7 @@ const OPTIONS = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
-const EX_USAGE = 64;
 const DAY_MS = 24 * 3600 * 1000;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 type Flags = ReturnType<typeof parsed>['values'];
 
@@ -68,11 +65,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 async function add(flags: Flags, words: readonly string[]): Promise<number> {

@@ -1,7 +1,7 @@
 // `spotrig connect`: from the owner's machine to a worker's service, through frps by frpc's visitor. The collector says how.
 import { execa } from 'execa';
 import { constants } from 'node:os';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { waysOf } from '../../entrypoint/frp/ladder.ts';
 import { LOGIN_MS } from '../../entrypoint/frp/transport.ts';
 import { freeLoopbackPort } from '../../entrypoint/ports.ts';
@@ -17,6 +17,7 @@ import { WrongOption, collectorAccess } from '../collector-access.ts';
 import { type Carried, carries } from '../frp/carries.ts';
 import { findSshKey } from '../frp/ssh-key.ts';
 import { type Frpc, complaintOf, frpcVersion, loginState, startFrpc } from '../frp/frpc-run.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = "reach a worker's ssh or another service of it";
 
@@ -54,16 +55,12 @@ const OPTIONS = {
 type Flags = ReturnType<typeof parsed>['values'];
 type Service = AttachAnswer['services'][number];
 
-const EX_USAGE = 64;
 const COLLECTOR_MS = 20_000;
 const ANSWER_MAX_BYTES = 1024 * 1024;
 /** After the login: the worker's side takes a moment, and a service that does not speak first is only known not to close. */
 const CARRY_MS = 10_000;
 const QUIET_MS = 3000;
 const POLL_MS = 150;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig connect …`. Resolves with the exit code. `signal` ends it as Ctrl+C does. */
 export async function run(argv: string[], signal?: AbortSignal): Promise<number> {
@@ -308,9 +305,5 @@ function say(text: string): void {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }

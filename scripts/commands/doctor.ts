@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { CONFIG_FILE, readConfig } from '../../collector/config.ts';
 import { type FrpSecretValues, FRP_SECRETS_FILE, loadFrpSecrets } from '../../collector/frp/secrets.ts';
 import type { FrpConfig } from '../../collector/frp/settings.ts';
@@ -26,6 +26,7 @@ import { mendLogin, mendReach } from '../frp/advice.ts';
 import { type FrpcLogin, complaintOf, loginState, startFrpc } from '../frp/frpc-run.ts';
 import { findSshKey } from '../frp/ssh-key.ts';
 import { type Reach, reachSsh, reachTls } from '../frp/reach.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'try every way to an frps from here, and say what is wrong with it';
 
@@ -55,7 +56,6 @@ const OPTIONS = {
   help: { type: 'boolean', default: false },
 } as const satisfies ParseArgsOptionsConfig;
 
-const EX_USAGE = 64;
 const OWNER_TICKET_S = 600;
 const POLL_MS = 100;
 const LOCAL_LIMIT_MS = 5_000;
@@ -64,9 +64,6 @@ const LOCAL_MAX_BYTES = 65_536;
 const HOOK_SLOW_MS = 1_000;
 const DASHBOARD = 'http://127.0.0.1:7500/api/serverinfo';
 const CLOCK_SKEW_MAX_MS = 120_000;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 interface Login {
   /** null: it was not tried, or came as far as it can without a ticket. */
@@ -114,11 +111,7 @@ export async function run(argv: string[]): Promise<number> {
 type Flags = ReturnType<typeof parsed>['values'];
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 /** What this machine knows where the collector runs on it. */

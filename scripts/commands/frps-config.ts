@@ -19,6 +19,7 @@ import { parseFrpUrl } from '../../stratum/frp-url.ts';
 import { ensureAuthority, ensureServerCertificate, readAuthorities } from '../frp/certificates.ts';
 import { authorizedKeysLine, ensureSshKey } from '../frp/ssh-key.ts';
 import { type ServerPlan, egressToml, frpsToml, nginxConf, systemdUnit } from '../frp/server-files.ts';
+import { EX_USAGE, UsageError } from '../usage.ts';
 
 export const summary = 'write the configuration of frps, its certificate, and what orders need of it';
 
@@ -72,7 +73,6 @@ const OPTIONS = {
 
 type Flags = ReturnType<typeof parsed>['values'];
 
-const EX_USAGE = 64;
 const WEB_PORT = 8443;
 /** Behind an sshd, where the address does not say another. */
 const FRPS_PORT = 7000;
@@ -80,9 +80,6 @@ const FRPS_PORT = 7000;
 const VARIABLE_MAX_CHARS = 1536;
 const EGRESS_TICKET_S = 400 * 86_400;
 const FILE_MAX_BYTES = 1024 * 1024;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig frps-config …`. Resolves with the exit code: 0, 1 where it failed, 64 where the call was wrong. */
 export async function run(argv: string[]): Promise<number> {

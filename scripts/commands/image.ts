@@ -1,5 +1,5 @@
 // `spotrig image check`: how large an image is by every reading, counted from its layers, and what would make it smaller.
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { realClock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { type CheckOptions, checkImages } from '../image/check.ts';
@@ -9,6 +9,7 @@ import { progressBar } from '../image/progress-bar.ts';
 import type { ImageReport } from '../image/report.ts';
 import { reportText } from '../image/report-text.ts';
 import { STDIN } from '../image/source.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'tell whether an image is small enough for CCR, and what to cut';
 
@@ -38,11 +39,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
-
-const EX_USAGE = 64;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig image check IMAGE...`. Resolves with the exit code. */
 export async function run(argv: string[]): Promise<number> {
@@ -81,11 +77,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 async function readOptions(values: {

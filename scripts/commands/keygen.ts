@@ -3,6 +3,7 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import { writeNewFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError, isErrno, messageOf } from '../../platform/errors.ts';
 import { loadSigningKey, newKeyPair, publicTextOf } from '../release/signing-keys.ts';
+import { EX_USAGE } from '../usage.ts';
 
 export const summary = 'make the key that signs releases';
 
@@ -22,8 +23,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
-
-const EX_USAGE = 64;
 
 /** `spotrig keygen`. Resolves with the exit code: 0, 1 where the file cannot be made or read, 64 where the call was wrong. */
 export async function run(argv: string[]): Promise<number> {

@@ -1,6 +1,6 @@
 // `spotrig order`: from a fleet file and the market's snapshot to the exact bodies of the order API, and a reason for every other machine.
 import { resolve } from 'node:path';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { realClock } from '../../platform/clock.ts';
 import { makeDir, writeFileDurable } from '../../platform/durable-file.ts';
 import { SpotrigError, messageOf } from '../../platform/errors.ts';
@@ -17,6 +17,7 @@ import { type Decided, decide, forget, known } from '../order/decide.ts';
 import { type Done, carryOut } from '../order/carry-out.ts';
 import { doneText, isGood, jsonText, planText } from '../order/report.ts';
 import { readRunning } from '../order/sources.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'place orders on GigaSPOT by a fleet file';
 
@@ -80,12 +81,8 @@ const OPTIONS = {
 
 type Flags = ReturnType<typeof parsed>['values'];
 
-const EX_USAGE = 64;
 const LOCK_WAIT_MS = 60_000;
 const CCR_WARN_MS = 5 * 24 * 3600 * 1000;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig order …`. Resolves with the exit code. */
 export async function run(argv: string[]): Promise<number> {
@@ -112,11 +109,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 /** A call whose words are all understood, and whose files are read. */

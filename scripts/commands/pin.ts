@@ -13,6 +13,7 @@ import { printableUrl } from '../../platform/http-body.ts';
 import { ARCHIVE_MAX_BYTES, ARCHIVES, STALL_MS, TOTAL_MS } from '../release/archives.ts';
 import { fetchArchive } from '../release/fetch-archive.ts';
 import { describeArchive, enterRelease, layoutOf, pinnableNames, readReleases } from '../release/pinning.ts';
+import { EX_USAGE } from '../usage.ts';
 
 export const summary = 'pin a release of a miner, or of frpc, by the digest of its archive';
 
@@ -51,7 +52,6 @@ const OPTIONS = {
 
 type Flags = ReturnType<typeof parsed>['values'];
 
-const EX_USAGE = 64;
 const VERSION = /^\d[0-9A-Za-z.+-]{0,39}$/;
 
 /** `spotrig pin MINER …`: writes the entry. Resolves with the exit code: 0, 1 where nothing was pinned, 64 where the call was wrong. */

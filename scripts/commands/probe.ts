@@ -1,7 +1,7 @@
 // `spotrig probe`: measures pool endpoints from this machine, step by step, and says why one is not reached. The same operations as
 // the worker's, by hand.
 import { readFile } from 'node:fs/promises';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import packageJson from '../../package.json' with { type: 'json' };
 import { realClock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
@@ -14,6 +14,7 @@ import type { RunTarget } from '../../reporter/net/context.ts';
 import { parsePoolUrl } from '../../stratum/pool-url.ts';
 import { DIALECTS, type Dialect } from '../../wire/dialect.ts';
 import type { ReachabilityRecord } from '../../wire/reachability.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = 'measure from here how a pool is reached, and why not';
 
@@ -44,11 +45,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const satisfies ParseArgsOptionsConfig;
-
-const EX_USAGE = 64;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig probe …`. Resolves with the exit code. */
 export async function run(argv: string[]): Promise<number> {
@@ -83,11 +79,7 @@ export async function run(argv: string[]): Promise<number> {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 function readTargets(urls: readonly string[], dialectText: string): RunTarget[] {

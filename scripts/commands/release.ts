@@ -13,6 +13,7 @@ import { readRelease } from '../release/read-release.ts';
 import { composeRelease, ROOT } from '../release/release.ts';
 import { loadSigningKey, SIGNING_KEY_VARIABLE } from '../release/signing-keys.ts';
 import { sourceFacts } from '../release/source.ts';
+import { EX_USAGE, UsageError } from '../usage.ts';
 
 export const summary = 'write a signed release for mirrors and the collector';
 
@@ -51,11 +52,7 @@ const OPTIONS = {
 
 type Flags = ReturnType<typeof parsed>['values'];
 
-const EX_USAGE = 64;
 const DAY_MS = 86_400_000;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig release …`. Resolves with the exit code: 0, 1 where no release was made, 64 where the call was wrong. */
 export async function run(argv: string[]): Promise<number> {

@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { makeDir } from '../../platform/durable-file.ts';
 import { join, resolve } from 'node:path';
-import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import type { ParseArgsOptionsConfig } from 'node:util';
 import { KEYS_FILE, type KeyRing, loadKeys } from '../../collector/keys.ts';
 import { DATABASE_FILE } from '../../collector/main.ts';
 import { openSqliteStore } from '../../collector/store/sqlite.ts';
@@ -13,6 +13,7 @@ import { realClock } from '../../platform/clock.ts';
 import { messageOf } from '../../platform/errors.ts';
 import { isWorkerName, parseToken } from '../../wire/token.ts';
 import { revokedPast } from '../tokens/revoked.ts';
+import { EX_USAGE, UsageError, readArgs } from '../usage.ts';
 
 export const summary = "mint and revoke workers' tokens";
 
@@ -60,11 +61,7 @@ const COMMANDS: Record<string, (flags: Flags) => Promise<Output>> = {
   'add-key': addKey,
 };
 
-const EX_USAGE = 64;
 const DAY_S = 86_400;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig token …`. Resolves with the exit code: 0, 1 where it failed, 64 where the call was wrong. */
 export async function run(argv: string[]): Promise<number> {
@@ -154,11 +151,7 @@ async function addKey(flags: Flags): Promise<Output> {
 }
 
 function parsed(argv: string[]) {
-  try {
-    return parseArgs({ args: argv, options: OPTIONS, allowPositionals: true });
-  } catch (error) {
-    throw new UsageError(messageOf(error));
-  }
+  return readArgs(argv, OPTIONS);
 }
 
 function workerOf(flags: Flags): string {

@@ -5,6 +5,7 @@ import { MIRROR_LIMITS, openMirror } from '../release/mirror.ts';
 import { readRelease } from '../release/read-release.ts';
 import { parsePublicKey } from '../release/signing-keys.ts';
 import { verifyRelease, type VerifyResult } from '../release/verify.ts';
+import { EX_USAGE, UsageError } from '../usage.ts';
 
 export const summary = 'check a release on a mirror, or in a folder, completely';
 
@@ -33,11 +34,6 @@ const OPTIONS = {
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const satisfies ParseArgsOptionsConfig;
-
-const EX_USAGE = 64;
-
-/** A call that was not understood; its message says what would be. */
-class UsageError extends Error {}
 
 /** `spotrig verify …`. Resolves with the exit code. */
 export async function run(argv: string[]): Promise<number> {
